@@ -1,0 +1,66 @@
+/**
+ * What the workflow asks of the activities: types only, so that a workflow can import them.
+ */
+import type { Attempt } from '../plan/attempt.js';
+import type { CommandWork, Json, OutputSource, Retry, StepId } from '../plan/plan.js';
+
+/** The argument of `runCommand`: one step, ready to be tried. At most 128 KB of JSON. */
+export interface CommandTask {
+  /** Workflow id of the run: with `step` the key under which results are kept. */
+  readonly runId: string;
+  readonly step: StepId;
+  /** Absolute path; `work.cwd` is relative to it. */
+  readonly root: string;
+  /** `work.env` already holds the plan's `globals.env`; outputs of earlier steps are put in. */
+  readonly work: CommandWork;
+  readonly secrets: readonly string[];
+  readonly timeoutSec: number;
+  readonly retry: Retry;
+  readonly idempotent: boolean;
+  readonly outputs: Readonly<Record<string, OutputSource>>;
+}
+
+/** What `runCommand` returns when the command succeeded. */
+export interface CommandDone {
+  readonly attempts: readonly Attempt[];
+  readonly attemptsOmitted: number;
+  readonly outputs: Readonly<Record<string, Json>>;
+}
+
+/**
+ * The one entry of `details` when `runCommand` throws: an `ApplicationFailure` of type `StepFailed`, whose
+ * last attempt says why, or a `CancelledFailure`.
+ */
+export interface CommandEnded {
+  readonly attempts: readonly Attempt[];
+  readonly attemptsOmitted: number;
+}
+
+/** Heartbeat details of `runCommand`, at most 1 KB: they outlive an attempt and a worker. */
+export interface CommandHeartbeat {
+  /** Ended attempts of the command, all of them: what is missing to Temporal's attempt number was lost. */
+  readonly endings: number;
+  /** The newest few of them. */
+  readonly attempts: readonly Attempt[];
+}
+
+export interface WriteRecordTask {
+  readonly runId: string;
+  /** Which leg of the run: 0 is the run's own workflow. */
+  readonly leg: number;
+}
+
+export interface CancelRunTask {
+  readonly runId: string;
+  readonly temporalRunId: string;
+}
+
+/** Every activity, by the name the workflow calls it. */
+export interface Activities {
+  /** Runs a step's command to its end. Safe to run twice: attempts are counted, an old one's processes are dead first. */
+  runCommand(task: CommandTask): Promise<CommandDone>;
+  /** Writes a leg's part of the record; for leg 0 the whole of it. Safe to run twice: it replaces the file. */
+  writeRecord(task: WriteRecordTask): Promise<void>;
+  /** Asks the server to cancel the run, so that a signalled cancel ends as native ones do. Safe to run twice. */
+  requestCancel(task: CancelRunTask): Promise<void>;
+}

@@ -1,0 +1,90 @@
+/**
+ * A run as people and programs see it: the answer of the workflow's query, the record in the run directory and the
+ * library's `getRun` are all this one shape.
+ */
+import type { Attempt, StepFailure } from './attempt.js';
+import type { Json, Plan, StepId } from './plan.js';
+
+export type RunState = 'pending' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'canceled';
+
+export type StepKind = 'pending' | 'running' | 'succeeded' | 'failed' | 'skipped' | 'canceled';
+
+/** Why a step ended without being run to its end. */
+export type Cause =
+  | { readonly kind: 'condition' }
+  /** A step above it failed, was skipped or canceled. */
+  | { readonly kind: 'dependency'; readonly step: StepId }
+  /** A fallback that was not needed. */
+  | { readonly kind: 'unused-fallback'; readonly step: StepId }
+  | { readonly kind: 'aborted'; readonly step: StepId }
+  | { readonly kind: 'run-canceled'; readonly reason: string; readonly actor: string }
+  | { readonly kind: 'step-canceled'; readonly reason: string; readonly actor: string }
+  /** The run was terminated, or the engine found that nothing could start it. */
+  | { readonly kind: 'engine'; readonly message: string };
+
+/** One step of a run. Times are milliseconds since 1970; null while they have not come. */
+export interface StepRecord {
+  readonly id: StepId;
+  readonly state: StepKind;
+  /** When the engine handed it to the workers. */
+  readonly launchedAt: number | null;
+  readonly endedAt: number | null;
+  /** Ended attempts, oldest first. */
+  readonly attempts: readonly Attempt[];
+  /** How many attempts are not in `attempts`, because there were too many to carry. */
+  readonly attemptsOmitted: number;
+  readonly failure: StepFailure | null;
+  /** Failed or canceled, but the run goes on as if it had succeeded (`continue`, or a fallback stood in). */
+  readonly tolerated: boolean;
+  readonly cause: Cause | null;
+  readonly outputs: Readonly<Record<string, Json>>;
+  /** The run whose result was used again (`retry`), or null. */
+  readonly reusedFrom: string | null;
+  /** The workflow id of the sub-plan's run, or null. */
+  readonly childRun: string | null;
+  /** True between a request to stop and its confirmation. */
+  readonly canceling: boolean;
+}
+
+/** The state of a whole run but for its steps. */
+export interface RunHead {
+  readonly runId: string;
+  readonly state: RunState;
+  readonly createdAt: number;
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+  readonly paused: boolean;
+  /** Set once a critical `abort` step has failed: that step. */
+  readonly abortedBy: StepId | null;
+  readonly cancel: { readonly reason: string; readonly actor: string } | null;
+  readonly counts: Readonly<Record<StepKind, number>>;
+  /** Failures the run went on in spite of. */
+  readonly toleratedFailures: number;
+  /** One line: why the run ended as it did, or null. */
+  readonly message: string | null;
+}
+
+/** What a run was started with. */
+export interface RunOrigin {
+  /** The plan file, as the person wrote it. */
+  readonly planPath: string;
+  /** The working root on the host that runs the steps. */
+  readonly root: string;
+  /** SHA-256 (hex) of the packed plan. */
+  readonly planHash: string;
+  readonly engineVersion: string;
+  /** The run this one retries, or null. */
+  readonly retryOf: string | null;
+  /** The run this one is a sub-plan of, or null. */
+  readonly parentRun: string | null;
+  readonly actor: string;
+}
+
+/** A complete record: `run.json` in the run directory. */
+export interface RunRecord {
+  readonly format: 1;
+  readonly head: RunHead;
+  readonly origin: RunOrigin;
+  readonly plan: Plan;
+  readonly steps: readonly StepRecord[];
+}

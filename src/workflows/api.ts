@@ -1,0 +1,85 @@
+/**
+ * How the world talks to a run: names and shapes of its input, queries, updates and signals. Types and names
+ * only, shared by the workflow and the client.
+ */
+import type { StepId, Plan, Json, Priority } from '../plan/plan.js';
+import type { RunHead, RunOrigin, StepRecord } from '../plan/record.js';
+
+export const RUN_WORKFLOW = 'runPlan';
+/** Workflows and steps without `runs_on`. */
+export const TASK_QUEUE = 'planwright';
+/** The queue of workers started with `--label`. */
+export const queueOf = (label: string | null): string => (label === null ? TASK_QUEUE : `${TASK_QUEUE}.${label}`);
+/** The queue one host alone serves: its logs and worktrees are there. */
+export const hostQueue = (host: string): string => `${TASK_QUEUE}@${host}`;
+
+/** A packed plan is sent in chunks of at most this many bytes: the first in the input, the rest by update. */
+export const CHUNK_BYTES = 256 * 1024;
+
+/** The argument of `runPlan`. */
+export interface RunInput {
+  readonly origin: RunOrigin;
+  /** How many chunks the packed plan has; the first is here. */
+  readonly chunks: number;
+  readonly firstChunk: string;
+  /** Step results of an earlier run that are used again. */
+  readonly reuse: Readonly<Record<string, { readonly runId: string; readonly outputs: Readonly<Record<string, Json>> }>>;
+  readonly priority: Priority;
+  /** False on clusters where ours are not registered. */
+  readonly searchAttributes: boolean;
+}
+
+/** Signal `cancel`: all fields may be missing, so that the plain Temporal CLI and Web UI can send it. */
+export const CANCEL_SIGNAL = 'cancel';
+export interface CancelRequest {
+  readonly reason?: string;
+  readonly actor?: string;
+}
+
+/** Query `changes(since, limit)`: what changed after revision `since` (0: everything), at most `limit` steps. */
+export const CHANGES_QUERY = 'changes';
+export interface Changes {
+  readonly head: RunHead;
+  readonly origin: RunOrigin;
+  /** Ask again with this. */
+  readonly revision: number;
+  /** True when more steps changed than fitted. */
+  readonly more: boolean;
+  readonly steps: readonly StepRecord[];
+  /** The workflow that took over the steps not started here, or null. */
+  readonly nextLeg: string | null;
+}
+
+/** Query `plan`: the plan itself, by page of steps. `steps` holds at most `limit` from `from` on. */
+export const PLAN_QUERY = 'plan';
+export interface PlanPage {
+  readonly plan: Plan;
+  readonly total: number;
+}
+
+/** Updates. Each has a validator: a refused one is an answer with a reason and leaves no event. */
+export const CANCEL_STEP_UPDATE = 'cancelStep';
+export const PAUSE_UPDATE = 'pause';
+export const RESUME_UPDATE = 'resume';
+export const APPROVE_UPDATE = 'approve';
+export const ADD_CHUNK_UPDATE = 'addChunk';
+
+export interface CancelStepRequest {
+  readonly step: StepId;
+  readonly reason: string;
+  readonly actor: string;
+}
+export interface PauseRequest {
+  readonly reason: string;
+  readonly actor: string;
+}
+export interface ApproveRequest {
+  readonly step: StepId;
+  readonly approved: boolean;
+  readonly reason: string;
+  readonly actor: string;
+}
+export interface ChunkRequest {
+  readonly index: number;
+  readonly text: string;
+}
