@@ -40,6 +40,8 @@ export interface CommandEnded {
 export interface CommandHeartbeat {
   /** Ended attempts of the command, all of them: what is missing to Temporal's attempt number was lost. */
   readonly endings: number;
+  /** Temporal's attempts that gave the step back before or without a try of the command: no disk space, a deploy. */
+  readonly excused: number;
   /** The newest few of them. */
   readonly attempts: readonly Attempt[];
 }

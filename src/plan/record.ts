@@ -56,6 +56,8 @@ export interface RunHead {
   readonly paused: boolean;
   /** Set once a critical `abort` step has failed: that step. */
   readonly abortedBy: StepId | null;
+  /** The step that made the run a failed one, or null. */
+  readonly failedStep: StepId | null;
   readonly cancel: { readonly reason: string; readonly actor: string } | null;
   readonly counts: Readonly<Record<StepKind, number>>;
   /** Failures the run went on in spite of. */
@@ -87,4 +89,11 @@ export interface RunRecord {
   readonly origin: RunOrigin;
   readonly plan: Plan;
   readonly steps: readonly StepRecord[];
+}
+
+/** Says that a run is not to be trusted: kept beside the record of a closed run. Time in milliseconds since 1970. */
+export interface QuarantineNote {
+  readonly reason: string;
+  readonly actor: string;
+  readonly at: number;
 }

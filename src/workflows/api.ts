@@ -4,12 +4,14 @@
  */
 import type { StepId, Plan, Json, Priority } from '../plan/plan.js';
 import type { RunHead, RunOrigin, StepRecord } from '../plan/record.js';
+import type { Outcome } from '../plan/step-state.js';
 
 export const RUN_WORKFLOW = 'runPlan';
 /** Workflows and steps without `runs_on`. */
 export const TASK_QUEUE = 'planwright';
 /** The queue of workers started with `--label`. */
-export const queueOf = (label: string | null): string => (label === null ? TASK_QUEUE : `${TASK_QUEUE}.${label}`);
+export const queueOf = (label: string | null): string =>
+  label === null ? TASK_QUEUE : `${TASK_QUEUE}.${label}`;
 /** The queue one host alone serves: its logs and worktrees are there. */
 export const hostQueue = (host: string): string => `${TASK_QUEUE}@${host}`;
 
@@ -23,11 +25,18 @@ export interface RunInput {
   readonly chunks: number;
   readonly firstChunk: string;
   /** Step results of an earlier run that are used again. */
-  readonly reuse: Readonly<Record<string, { readonly runId: string; readonly outputs: Readonly<Record<string, Json>> }>>;
+  readonly reuse: Readonly<
+    Record<string, { readonly runId: string; readonly outputs: Readonly<Record<string, Json>> }>
+  >;
   readonly priority: Priority;
   /** False on clusters where ours are not registered. */
   readonly searchAttributes: boolean;
+  /** Events after which a leg hands on; `LEG_EVENTS` when left out. */
+  readonly legEvents?: number;
 }
+
+/** The server asks for an end at 4,096 events and warns at 10,240; what still runs then must fit as well. */
+export const LEG_EVENTS = 4_000;
 
 /** Signal `cancel`: all fields may be missing, so that the plain Temporal CLI and Web UI can send it. */
 export const CANCEL_SIGNAL = 'cancel';
@@ -83,3 +92,43 @@ export interface ChunkRequest {
   readonly index: number;
   readonly text: string;
 }
+
+/** The workflow type of a run's further legs, and their ids: `~~` cannot stand in a step's id. */
+export const LEG_WORKFLOW = 'continuePlan';
+export const legId = (runId: string, leg: number): string => (leg === 0 ? runId : `${runId}~~${leg}`);
+/** The workflow id of a sub-plan's run. */
+export const subRunId = (runId: string, step: StepId): string => `${runId}~${step}`;
+
+/** The argument of `continuePlan`: the text is a `HandOver`, its plan packed. */
+export interface LegInput {
+  readonly origin: RunOrigin;
+  readonly runId: string;
+  /** 1 or more: the run's own workflow is leg 0. */
+  readonly leg: number;
+  readonly chunks: number;
+  readonly firstChunk: string;
+  readonly createdAt: number;
+  readonly startedAt: number;
+  readonly priority: Priority;
+  readonly legEvents: number;
+}
+
+/** What a leg returns, and a run that succeeded. */
+export interface RunEnd {
+  readonly head: RunHead;
+}
+
+/** Signals between legs. Down: chunks of the hand-over, outcomes of steps still running above. Up: steps to be stopped. */
+export const ADD_CHUNK_SIGNAL = 'addChunk';
+export const SETTLED_SIGNAL = 'settled';
+export const STOP_STEPS_SIGNAL = 'stopSteps';
+
+export interface SettledRequest {
+  readonly outcomes: readonly { readonly step: StepId; readonly outcome: Outcome }[];
+}
+export interface StopStepsRequest {
+  readonly steps: readonly StepId[];
+}
+
+/** The type of the failure an update is refused with when a later leg has the steps: ask that one. Details: its workflow id. */
+export const HANDED_ON = 'HandedOn';

@@ -1,0 +1,109 @@
+// @ts-check
+/**
+ * Makes a checkout ready to run: dependencies and build, where they are missing or old. Needs nothing but Node and npm.
+ *
+ * Quiet and quick when there is nothing to do. Two at once: one does it, the other waits. Everything it says goes to
+ * stderr, because stdout belongs to the command.
+ */
+import { spawn } from 'node:child_process';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { withLock } from '../src/os/lock.mjs';
+import { during } from '../src/os/progress.mjs';
+import { isBuilt, isInstalled, writeInstallStamp } from './stamps.mjs';
+
+export const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** What went wrong, for the person: no stack belongs to it. */
+export class BootstrapError extends Error {}
+
+/**
+ * @param {string} line
+ */
+const tell = (line) => process.stderr.write(`planwright: ${line}\n`);
+
+/**
+ * Makes dependencies and build ready.
+ *
+ * @param {string} [root]
+ * @returns {Promise<void>}
+ * @throws {BootstrapError} with npm's or the compiler's own last words
+ */
+export async function bootstrap(root = ROOT) {
+  if (isInstalled(root) && isBuilt(root)) return;
+  const work = async () => {
+    if (!isInstalled(root)) await during(tell, 'installing dependencies (npm ci)', () => install(root));
+    if (!isBuilt(root)) await during(tell, 'building', () => build(root));
+  };
+  const onWait = () => tell('another process is preparing this checkout: waiting for it');
+  await withLock(join(root, '.planwright', 'bootstrap'), 'prepare the checkout', work, { onWait });
+}
+
+/**
+ * @param {string} root
+ */
+async function install(root) {
+  const [program, ...args] = npm();
+  await run(root, program, [
+    ...args,
+    'ci',
+    '--ignore-scripts', // nothing that a dependency brings is run
+    '--include=dev', // the compiler is one, also where NODE_ENV says production
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ]);
+  writeInstallStamp(root);
+}
+
+/**
+ * @param {string} root
+ */
+async function build(root) {
+  await run(root, process.execPath, [join(root, 'scripts', 'build.mjs')]);
+}
+
+/**
+ * The npm that started us, if one did; else the one on the PATH.
+ *
+ * @returns {[string, ...string[]]}
+ */
+function npm() {
+  const script = process.env['npm_execpath'];
+  return script && basename(script) === 'npm-cli.js' ? [process.execPath, script] : ['npm'];
+}
+
+/**
+ * Runs a program, and keeps its output to itself unless it fails.
+ *
+ * @param {string} cwd
+ * @param {string} program
+ * @param {readonly string[]} args
+ * @returns {Promise<void>}
+ */
+function run(cwd, program, args) {
+  const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text) => (output = (output + text).slice(-8_000)));
+  }
+  const what = [program, ...args].map((word) => basename(word)).join(' ');
+  return new Promise((resolve, reject) => {
+    child.on('error', (error) => {
+      reject(
+        new BootstrapError(
+          `"${program}" could not be started (${error.message}); npm comes with Node: see https://nodejs.org`,
+        ),
+      );
+    });
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve();
+      else
+        reject(
+          new BootstrapError(
+            `"${what}" ended with ${signal ?? `exit code ${code}`}. Its last words:\n${output.trim()}`,
+          ),
+        );
+    });
+  });
+}

@@ -1,0 +1,72 @@
+/**
+ * Counts the tries of a step: those of its command, and those that the machinery lost.
+ *
+ * Temporal numbers every start of the activity. A command that ended is known (from the heartbeat and from the disk of
+ * this host); what is missing to Temporal's number was lost with its worker. The server's number rules: a worker killed
+ * before its first heartbeat leaves no other trace.
+ */
+import type { Attempt, LogRef } from '../plan/attempt.js';
+import type { CommandHeartbeat } from './api.js';
+
+/** So often a step may be lost or given back beside the attempts of its command. The workflow's retry policy allows as many. */
+export const FREE_STARTS = 10;
+
+export interface Tally {
+  /** Ended attempts as far as they are known, oldest first. */
+  readonly attempts: readonly Attempt[];
+  /** How many ended, known or not. */
+  readonly endings: number;
+  /** Starts that are neither an attempt nor a loss. */
+  readonly excused: number;
+  /** Starts of which nothing was heard. */
+  readonly losses: number;
+}
+
+/**
+ * Counts what came before this start of the activity.
+ *
+ * @param start - Temporal's attempt number, 1 or more
+ * @param beat - what the last heartbeat told, if there was one
+ * @param onDisk - ended attempts that this host remembers of the same schedule
+ */
+export function tally(start: number, beat: CommandHeartbeat | undefined, onDisk: readonly Attempt[]): Tally {
+  // Never more than were started: after `temporal activity reset` the server counts anew, and so do we.
+  const before = start - 1;
+  const known = new Map((beat?.attempts ?? []).map((attempt) => [attempt.number, attempt]));
+  for (const attempt of onDisk) known.set(attempt.number, attempt); // with its whole tail
+  const endings = Math.min(before, Math.max(beat?.endings ?? 0, ...known.keys(), 0));
+  const excused = Math.min(before - endings, beat?.excused ?? 0);
+  const attempts = [...known.values()]
+    .filter(({ number }) => number <= endings)
+    .sort((a, b) => a.number - b.number);
+  return { attempts, endings, excused, losses: before - endings - excused };
+}
+
+/** What this host knows of a start that did not end. */
+export interface Trace {
+  readonly startedAt: number;
+  readonly logs: LogRef;
+}
+
+/** Makes an attempt of each loss: a step that is not idempotent may have had its effect, so it counts as tried. */
+export function withLossesCounted(before: Tally, traces: readonly Trace[], now: number): Tally {
+  const lost = Array.from({ length: before.losses }, (_, index): Attempt => {
+    const trace = traces[index];
+    return {
+      number: before.endings + index + 1,
+      startedAt: trace?.startedAt ?? now,
+      endedAt: now, // when it was noticed: nobody saw it end
+      end: { kind: 'failed', failure: { reason: 'worker-lost', message: LOST } },
+      logs: trace?.logs ?? null,
+    };
+  });
+  return {
+    attempts: [...before.attempts, ...lost],
+    endings: before.endings + lost.length,
+    excused: before.excused,
+    losses: 0,
+  };
+}
+
+const LOST =
+  'worker lost: it ended, or was not heard of in time, while the command ran; set `idempotent: true` for a step that may be run again';

@@ -1,0 +1,48 @@
+/**
+ * `planwright doctor`: what is in force, and what is amiss.
+ */
+import type { Command } from 'commander';
+import type { Finding } from '../../server/finding.js';
+import { examples, paintOf, print, printJson, type Host } from '../command.js';
+import { addJson } from '../options.js';
+import type { Paint } from '../paint.js';
+import { neutralise } from '../text/neutralise.js';
+import { pad, widthOf } from '../text/width.js';
+import type { ExitCode, World } from '../world.js';
+
+export function define(command: Command, { world, exit }: Host): void {
+  addJson(command).action(async (options: { json: boolean }) => exit(await doctor(world, options)));
+  command.addHelpText('after', '\nStarts and changes nothing. Exit code 1 when something does not work.');
+  examples(command, 'planwright doctor', 'planwright doctor --json');
+}
+
+async function doctor(world: World, { json }: { json: boolean }): Promise<ExitCode> {
+  const { examine } = await import('../../server/doctor.js');
+  const findings = await examine(world.env);
+  if (json) printJson(world, findings);
+  else print(world, ...lines(findings, paintOf(world)));
+  return findings.some(({ state }) => state === 'failure') ? 1 : 0;
+}
+
+function lines(findings: readonly Finding[], paint: Paint): string[] {
+  const width = Math.max(...findings.map(({ what }) => widthOf(what)));
+  const areas = [...new Set(findings.map(({ area }) => area))];
+  return areas.flatMap((area, index) => [
+    ...(index > 0 ? [''] : []),
+    paint.bold(area),
+    ...findings.filter((finding) => finding.area === area).flatMap((finding) => entry(finding, width, paint)),
+  ]);
+}
+
+function entry({ what, state, found, remedy }: Finding, width: number, paint: Paint): string[] {
+  const mark = {
+    ok: paint.green(paint.marks.succeeded),
+    warning: paint.yellow('!'),
+    failure: paint.red(paint.marks.failed),
+  }[state];
+  const indent = ' '.repeat(4 + width + 2);
+  const body = neutralise(found).split('\n').join(`\n${indent}`);
+  const help =
+    remedy === null ? [] : [`${indent}${paint.yellow(neutralise(remedy).split('\n').join(`\n${indent}`))}`];
+  return [`  ${mark} ${pad(what, width)}  ${body}`, ...help];
+}

@@ -1,0 +1,146 @@
+/**
+ * `planwright logs`: the output of steps.
+ */
+import type { Command } from 'commander';
+import type { Link } from '../../client/link.js';
+import { findRun } from '../../client/list-runs.js';
+import { logFiles, readLog, type LogChoice, type LogFile } from '../../client/logs.js';
+import { followed } from '../../client/planwright.js';
+import { readRun } from '../../client/read-run.js';
+import { examples, paintOf, printJson, tellTo, withLink, type Host } from '../command.js';
+import { logSink, type LogOutputOptions } from '../log-output.js';
+import { addJson, positive } from '../options.js';
+import type { ExitCode, World } from '../world.js';
+
+interface Options {
+  readonly attempt?: number;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly follow: boolean;
+  readonly raw: boolean;
+  readonly json: boolean;
+}
+
+export function define(command: Command, { world, exit }: Host): void {
+  command
+    .argument('<run>', 'id of a run, a part of it, or "last"')
+    .argument('[step]', 'only this step (default: all, in plan order)')
+    .option('--attempt <n>', 'only this attempt (default: the last one)', positive)
+    .option('--stdout', 'only standard output', false)
+    .option('--stderr', 'only standard error', false)
+    .option('-f, --follow', 'go on while something runs', false)
+    .option('--raw', 'on a terminal too, print the bytes as they are', false);
+  addJson(command, 'print where the logs are, as JSON').action(
+    async (run: string, step: string | undefined, options: Options) =>
+      exit(await logs(world, run, step, options)),
+  );
+  examples(
+    command,
+    'planwright logs last',
+    'planwright logs last build -f',
+    'planwright logs last build --attempt 1 --stderr > build.log',
+  );
+}
+
+async function logs(
+  world: World,
+  run: string,
+  step: string | undefined,
+  options: Options,
+): Promise<ExitCode> {
+  return withLink(world, async (link) => {
+    const runId = await findRun(link, run);
+    const stream = options.stdout === options.stderr ? undefined : options.stdout ? 'stdout' : 'stderr';
+    const choice: LogChoice = {
+      ...(step === undefined ? {} : { step }),
+      ...(stream === undefined ? {} : { stream }),
+      attempt: options.attempt ?? 'last',
+    };
+    if (options.follow && !options.json) return followLogs(world, link, runId, choice, options);
+    const files = await logFiles(link.home, await readRun(link, runId), choice);
+    if (options.json) printJson(world, files);
+    else await printFiles(world, files, options, step);
+    return 0;
+  });
+}
+
+async function printFiles(
+  world: World,
+  files: readonly LogFile[],
+  { raw }: Options,
+  step: string | undefined,
+): Promise<void> {
+  const print = { raw, prefixed: false, titled: files.length > 1 };
+  let bytes = 0;
+  for (const file of files) bytes += await pump(world, file, print, {});
+  if (bytes === 0)
+    tellTo(world)(step === undefined ? 'nothing was printed' : `step "${step}" printed nothing`);
+}
+
+/** Copies one log to the screen and returns how many bytes it was. */
+async function pump(
+  world: World,
+  file: LogFile,
+  options: LogOutputOptions,
+  reading: Parameters<typeof readLog>[1],
+): Promise<number> {
+  const sink = logSink(world, file, paintOf(world), options);
+  let count = 0;
+  for await (const bytes of readLog(file.path, reading)) {
+    count += bytes.length;
+    await sink.write(bytes);
+  }
+  sink.end();
+  return count;
+}
+
+/** Shows what is printed as it is printed, of each attempt from the last one on, until the run has ended. */
+async function followLogs(
+  world: World,
+  link: Link,
+  runId: string,
+  choice: LogChoice,
+  { raw }: Options,
+): Promise<ExitCode> {
+  const leaving = new AbortController();
+  const forget = world.onInterrupt(() => leaving.abort());
+  const readers = new Map<string, Promise<unknown>>();
+  const print: LogOutputOptions = { raw, prefixed: choice.step === undefined, titled: false };
+  /** Files that still grow. */
+  let growing = new Set<string>();
+  let before: Set<string> | null = null;
+  const { attempt: _, ...anyAttempt } = choice;
+  try {
+    for await (const { record, live, isFinal } of await followed(link, runId, leaving.signal)) {
+      if (record === null) continue;
+      const view = { record, live, quarantine: null };
+      const all = await logFiles(link.home, view, typeof choice.attempt === 'number' ? choice : anyAttempt);
+      const paths = new Set(all.map(({ path }) => path));
+      if (before === null) {
+        const last = new Set((await logFiles(link.home, view, choice)).map(({ path }) => path));
+        before = new Set([...paths].filter((path) => !last.has(path)));
+      }
+      growing = isFinal
+        ? new Set()
+        : new Set(all.filter((file) => file.attempt === null).map(({ path }) => path));
+      for (const file of all) {
+        const { path } = file;
+        if (before.has(path) || readers.has(path)) continue;
+        const reading = { goesOn: () => growing.has(path), signal: leaving.signal };
+        readers.set(path, pump(world, file, print, reading));
+      }
+      if (choice.step !== undefined && isOver(record, choice.step)) break;
+    }
+    growing = new Set();
+    await Promise.all(readers.values());
+    return 0;
+  } finally {
+    forget();
+  }
+}
+
+const isOver = (
+  record: { readonly steps: readonly { readonly id: string; readonly state: string }[] },
+  id: string,
+): boolean =>
+  record.steps.some((step) => step.id === id && step.state !== 'pending' && step.state !== 'running');

@@ -1,0 +1,98 @@
+/**
+ * `planwright show`: everything about one run that a person asks first.
+ */
+import type { Command } from 'commander';
+import { findRun } from '../../client/list-runs.js';
+import { readRun } from '../../client/read-run.js';
+import { runStatus, stepAttempts, type RunView } from '../../client/views.js';
+import { webUiOf } from '../../client/web-ui.js';
+import { underQuarantine } from '../../record/run-record.js';
+import { examples, paintOf, print, printJson, withLink, type Host } from '../command.js';
+import { addJson } from '../options.js';
+import type { Paint } from '../paint.js';
+import { bar, countsLine } from '../progress/bar.js';
+import { columnsFor, layOut, stepLine } from '../progress/step-line.js';
+import { failureLines, nextLines, verdictLine } from '../report.js';
+import { programName } from '../program-name.js';
+import { oneLine } from '../text/neutralise.js';
+import { localTime } from '../text/time.js';
+import type { ExitCode, World } from '../world.js';
+
+export function define(command: Command, { world, exit }: Host): void {
+  addJson(command.argument('<run>', 'id of a run, a part of it, or "last"')).action(
+    async (run: string, options: { json: boolean }) => exit(await show(world, run, options)),
+  );
+  examples(command, 'planwright show last', 'planwright show last --json');
+}
+
+async function show(world: World, run: string, { json }: { json: boolean }): Promise<ExitCode> {
+  return withLink(world, async (link) => {
+    const view = await readRun(link, await findRun(link, run));
+    if (json) {
+      printJson(world, { ...runStatus(view), steps: stepAttempts(view) });
+      return 0;
+    }
+    // Asked only where it is known already: a record answers without a server.
+    const webUi =
+      (await link.clientIfThere().catch(() => null)) === null
+        ? null
+        : webUiOf(await link.target(), view.record.head.runId);
+    const paint = paintOf(world);
+    const { record } = view;
+    print(
+      world,
+      ...headLines(view, paint),
+      '',
+      ...stepLines(world, view, paint),
+      ...failureLines(record, { home: link.home, paint }),
+      '',
+      ...nextLines(record, { home: link.home, paint, program: programName(world.env), webUi }, true),
+    );
+    return 0;
+  });
+}
+
+const BAR = 30;
+/** Of a list that goes into a file. */
+const WIDTH = 100;
+
+function headLines({ record, quarantine }: RunView, paint: Paint): string[] {
+  const { plan, origin } = record;
+  const head = underQuarantine(record.head, quarantine);
+  const fact = (label: string, text: string): string => `${paint.dim(label.padEnd(8))} ${text}`;
+  return [
+    `${paint.bold(oneLine(plan.planId))} ${oneLine(plan.version)}  ${paint.dim(head.runId)}`,
+    ...(plan.description === '' ? [] : [paint.dim(oneLine(plan.description))]),
+    '',
+    verdictLine(head, paint),
+    `${bar(head.counts, BAR, paint)} ${countsLine(head.counts, Infinity, paint)}`,
+    '',
+    fact('plan', oneLine(origin.planPath)),
+    fact('root', oneLine(origin.root)),
+    fact('started', `${localTime(head.startedAt ?? head.createdAt)} by ${oneLine(origin.actor)}`),
+    ...(head.endedAt === null ? [] : [fact('ended', localTime(head.endedAt))]),
+    ...(origin.retryOf === null ? [] : [fact('retry of', origin.retryOf)]),
+    ...(origin.parentRun === null ? [] : [fact('part of', origin.parentRun)]),
+  ];
+}
+
+function stepLines(world: World, { record, live }: RunView, paint: Paint): string[] {
+  const width = world.out.isTerminal ? world.out.size().columns - 1 : WIDTH;
+  const columns = columnsFor(
+    record.plan.steps.map((step) => step.id),
+    width,
+  );
+  const byId = new Map(record.steps.map((step) => [step.id, step]));
+  return record.plan.steps.flatMap((step) => {
+    const own = byId.get(step.id);
+    if (own === undefined) return [];
+    const line = layOut(
+      stepLine(step, own, live.get(step.id) ?? null, world.now(), paint),
+      columns,
+      paint,
+    ).trimEnd();
+    return own.childRun === null
+      ? [line]
+      : [line, paint.dim(`     ${paint.marks.arrow} planwright show ${own.childRun}`)];
+  });
+}

@@ -1,0 +1,117 @@
+/**
+ * `planwright start`: runs a plan and follows it to its end.
+ */
+import type { Command } from 'commander';
+import { preparePlan, startPrepared, type Prepared } from '../../client/start-plan.js';
+import { webUiOf } from '../../client/web-ui.js';
+import type { Priority } from '../../plan/plan.js';
+import { examples, print, printJsonLine, paintOf, tellTo, withLink, type Host } from '../command.js';
+import { placeFor } from '../demonstration.js';
+import { printProblems } from '../errors.js';
+import { followToEnd } from '../follow-command.js';
+import { addJson, addOnly, addPriority, addVariables, type Variables } from '../options.js';
+import { programName } from '../program-name.js';
+import { labelled, planLine } from '../report.js';
+import { oneLine } from '../text/neutralise.js';
+import type { ExitCode, World } from '../world.js';
+
+interface Options {
+  readonly var: Variables;
+  readonly root?: string;
+  readonly demo: boolean;
+  readonly detach: boolean;
+  readonly json: boolean;
+  readonly strict: boolean;
+  readonly priority?: Priority;
+  readonly only: readonly string[];
+}
+
+export function define(command: Command, { world, exit }: Host): void {
+  addVariables(command.argument('<plan>', 'a plan file, JSON or YAML'))
+    .option('--root <folder>', 'where the steps run (default: here)')
+    .option('--demo', 'run a repository plan on a demonstration repository, made to be difficult', false)
+    .option('--detach', 'start it and return', false)
+    .option('--strict', 'refuse a plan with names in ${...} that have no value', false);
+  addJson(
+    addOnly(addPriority(command)),
+    'print JSON, one object a line: the run, what happens, the result',
+  ).action(async (plan: string, options: Options) => exit(await start(world, plan, options)));
+  examples(
+    command,
+    'planwright start plans/test_simple.json',
+    'planwright start plans/safe_merge.json --root ../my-project --var BRANCH=main',
+    'planwright start plans/test_simple.json --detach --json',
+  );
+}
+
+async function start(world: World, planPath: string, options: Options): Promise<ExitCode> {
+  const { json, detach, strict, only, priority } = options;
+  return withLink(world, async (link) => {
+    // While the plan is read the way to a server that runs is opened; none is started for a plan that may be wrong.
+    const warm = link.clientIfThere().catch(() => null);
+    const prepared = await preparePlan({
+      planPath,
+      cwd: world.cwd,
+      variables: options.var,
+      strict,
+      only,
+      ...(options.root === undefined ? {} : { root: options.root }),
+      ...(priority === undefined ? {} : { priority }),
+    });
+    const place = await placeFor(world, prepared.plan, {
+      planPath,
+      root: options.root,
+      demo: options.demo,
+      home: link.home,
+    });
+    if (place.first !== null) tellTo(world)(place.first);
+    await sayWhatIsOdd(world, prepared);
+    await warm;
+
+    let interrupted = 0;
+    const forget = world.onInterrupt(() => (interrupted += 1)); // from here on there may be a run to cancel
+    const ready = link.ensureWorker();
+    ready.catch(() => undefined); // awaited below, once the run is there or failed to be
+    const { runId, notes } = await startPrepared(link, { ...prepared, root: place.root ?? prepared.root });
+    for (const note of notes) tellTo(world)(note);
+    await ready;
+    forget();
+
+    const webUi = webUiOf(await link.target(), runId);
+    if (json)
+      printJsonLine(world, { run_id: runId, type: 'run', plan_id: prepared.plan.planId, web_ui: webUi });
+    if (detach) return detached(world, prepared, runId, webUi, json);
+    if (!json)
+      world.err.write(
+        `${oneLine(prepared.plan.planId)}: ${planLine(prepared.plan)}\n${webUi === null ? '' : `${webUi}\n`}`,
+      );
+    return followToEnd(world, link, runId, { json, onInterrupt: 'cancel', last: place.last, interrupted });
+  });
+}
+
+async function sayWhatIsOdd(world: World, { warnings, met }: Prepared): Promise<void> {
+  if (warnings.length > 0) await printProblems(world, warnings);
+  if (met.length > 0) tellTo(world)(`taken as done: ${met.join(', ')}`);
+}
+
+function detached(
+  world: World,
+  { plan }: Prepared,
+  runId: string,
+  webUi: string | null,
+  json: boolean,
+): ExitCode {
+  if (json) return 0;
+  const paint = paintOf(world);
+  const program = programName(world.env);
+  const next = labelled(
+    [
+      ['Web UI', webUi],
+      ['Follow', `${program} watch ${runId}`],
+      ['Cancel', `${program} cancel ${runId}`],
+    ],
+    paint,
+  );
+  print(world, `started ${paint.bold(oneLine(plan.planId))}: ${planLine(plan)}`, ...next);
+  return 0;
+}

@@ -1,0 +1,38 @@
+/**
+ * Text by the cells it takes on a terminal, not by its characters.
+ */
+import stringWidth from 'string-width';
+
+const ASCII = /^[\x20-\x7e]*$/;
+const segments = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+
+/** Returns how many cells a text without line breaks takes. */
+export const widthOf = (text: string): number => (ASCII.test(text) ? text.length : stringWidth(text));
+
+/** Returns the text cut to at most `width` cells; what was cut shows as an ellipsis. */
+export function cut(text: string, width: number, ellipsis = '…'): string {
+  if (width <= 0) return '';
+  if (widthOf(text) <= width) return text;
+  const room = width - widthOf(ellipsis);
+  if (room < 0) return '';
+  let used = 0;
+  let kept = '';
+  for (const { segment } of segments.segment(text)) {
+    used += widthOf(segment);
+    if (used > room) break;
+    kept += segment;
+  }
+  return kept + ellipsis;
+}
+
+/** Returns the text with spaces behind it up to `width` cells. */
+export const pad = (text: string, width: number): string =>
+  text + ' '.repeat(Math.max(0, width - widthOf(text)));
+
+/** Returns the text with spaces before it up to `width` cells. */
+export const padLeft = (text: string, width: number): string =>
+  ' '.repeat(Math.max(0, width - widthOf(text))) + text;
+
+/** Returns the text in exactly `width` cells. */
+export const fit = (text: string, width: number, ellipsis = '…'): string =>
+  pad(cut(text, width, ellipsis), width);

@@ -1,0 +1,198 @@
+/**
+ * The output of steps: files in the run's directory, on the host that ran them.
+ */
+import { open, readdir, type FileHandle } from 'node:fs/promises';
+import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { hostName } from '../host.js';
+import { isMissing } from '../os/json-file.js';
+import type { LogRef } from '../plan/attempt.js';
+import type { LiveAttempt } from '../plan/live.js';
+import type { StepRecord } from '../plan/record.js';
+import { runFiles } from '../record/layout.js';
+import { PlanwrightError } from './errors.js';
+import type { RunView } from './views.js';
+
+export type LogStream = 'stdout' | 'stderr';
+
+/** One stream of one attempt, in a file of this machine. */
+export interface LogFile {
+  readonly step: string;
+  /** Null while the attempt runs: which one of the step it is, is known when it has ended. */
+  readonly attempt: number | null;
+  readonly stream: LogStream;
+  readonly path: string;
+}
+
+export interface LogChoice {
+  readonly step?: string;
+  /** `last`: the attempt that runs, else the one that ended last. All attempts unless said. */
+  readonly attempt?: number | 'last';
+  readonly stream?: LogStream;
+}
+
+/**
+ * Returns the files that hold the output asked for: in plan order, attempts in theirs, standard output first.
+ *
+ * @throws PlanwrightError `no-such-step`, or `no-such-log` when it is on another host or was never written
+ */
+export async function logFiles(
+  home: string,
+  { record, live }: RunView,
+  choice: LogChoice,
+): Promise<LogFile[]> {
+  const { runId } = record.head;
+  if (choice.step !== undefined && !record.plan.steps.some((step) => step.id === choice.step)) {
+    throw new PlanwrightError('no-such-step', `there is no step "${choice.step}" in run "${runId}"`, [
+      `planwright show ${runId}    lists its steps`,
+    ]);
+  }
+  const directory = runFiles(home, runId).directory;
+  const steps = record.steps.filter((step) => choice.step === undefined || step.id === choice.step);
+  const files: LogFile[] = [];
+  for (const step of steps)
+    files.push(...(await filesOf(directory, step, live.get(step.id) ?? null, choice)));
+  return files.filter((file) => choice.stream === undefined || file.stream === choice.stream);
+}
+
+async function filesOf(
+  directory: string,
+  step: StepRecord,
+  live: LiveAttempt | null,
+  choice: LogChoice,
+): Promise<LogFile[]> {
+  const ended = (step.state === 'running' ? (live?.ended ?? []) : step.attempts).filter(
+    ({ logs }) => logs !== null,
+  );
+  const known = ended.flatMap(({ logs }) => logs ?? []);
+  const running =
+    step.state === 'running' && typeof choice.attempt !== 'number'
+      ? await runningFiles(directory, step, known)
+      : [];
+  if (choice.attempt === 'last' && running.length > 0) return running;
+  const wanted = ended.filter(
+    ({ number }, at) =>
+      choice.attempt === undefined ||
+      number === choice.attempt ||
+      (choice.attempt === 'last' && at === ended.length - 1),
+  );
+  const files = wanted.flatMap(({ number, logs }) =>
+    logs === null ? [] : endedFiles(directory, step, number, logs, choice),
+  );
+  return [...files, ...running];
+}
+
+function endedFiles(
+  directory: string,
+  step: StepRecord,
+  number: number,
+  logs: LogRef,
+  choice: LogChoice,
+): LogFile[] {
+  const own = hostName();
+  if (logs.host !== own) {
+    if (choice.step === undefined) return []; // a look at the whole run shows what is here
+    throw new PlanwrightError(
+      'no-such-log',
+      `the log of step "${step.id}" is on host "${logs.host}", and this is "${own}"`,
+      [`on that host: planwright logs <run> ${step.id}`],
+    );
+  }
+  return STREAMS.map((stream) => ({
+    step: step.id,
+    attempt: number,
+    stream,
+    path: within(directory, logs[stream]),
+  }));
+}
+
+const STREAMS: readonly LogStream[] = ['stdout', 'stderr'];
+
+/** A record may come from elsewhere: what it says is not followed out of the run's directory. */
+function within(directory: string, path: string): string {
+  const full = resolve(directory, path);
+  const inside = relative(directory, full);
+  if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)) {
+    throw new PlanwrightError('no-such-log', `the record names a log outside the run's directory: "${path}"`);
+  }
+  return full;
+}
+
+const LOG_NAME = /^(\d+)\.(stdout|stderr)\.log$/;
+
+/** The attempt that runs has no entry in the record yet: its files are those that no ended attempt has. */
+async function runningFiles(
+  directory: string,
+  step: StepRecord,
+  ended: readonly LogRef[],
+): Promise<LogFile[]> {
+  const folder = join(directory, 'steps', step.id);
+  const known = new Set(
+    ended.flatMap((logs) => [within(directory, logs.stdout), within(directory, logs.stderr)]),
+  );
+  const found = (await names(folder)).flatMap((name) => {
+    const match = LOG_NAME.exec(name);
+    return match === null
+      ? []
+      : [{ start: Number(match[1]), stream: match[2] as LogStream, path: join(folder, name) }];
+  });
+  const newest = Math.max(0, ...found.map(({ start }) => start));
+  return found
+    .filter(({ start, path }) => start === newest && !known.has(path))
+    .sort((a, b) => STREAMS.indexOf(a.stream) - STREAMS.indexOf(b.stream))
+    .map(({ stream, path }) => ({ step: step.id, attempt: null, stream, path }));
+}
+
+async function names(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isMissing(error)) return []; // nothing was started yet
+    throw error;
+  }
+}
+
+const PIECE = 64 * 1024;
+const LOOK_MS = 150;
+
+export interface ReadLogOptions {
+  /** Where to begin, in bytes; below 0: that many before the end. */
+  readonly from?: number;
+  /** While this says true, more may come: the end of the file is waited at. */
+  readonly goesOn?: () => boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Yields the bytes of a log file, as they are. */
+export async function* readLog(
+  path: string,
+  { from = 0, goesOn, signal }: ReadLogOptions = {},
+): AsyncGenerator<Buffer> {
+  const file = await openIfThere(path);
+  if (file === null) return;
+  try {
+    const { size } = await file.stat();
+    let at = from >= 0 ? from : Math.max(0, size + from);
+    const buffer = Buffer.alloc(PIECE);
+    while (!signal?.aborted) {
+      const more = goesOn?.() ?? false; // asked before the read: what was written until the end is read after it
+      const { bytesRead } = await file.read(buffer, 0, PIECE, at);
+      if (bytesRead > 0) {
+        at += bytesRead;
+        yield Buffer.from(buffer.subarray(0, bytesRead));
+      } else if (!more) return;
+      else await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function openIfThere(path: string): Promise<FileHandle | null> {
+  try {
+    return await open(path, 'r');
+  } catch (error) {
+    if (isMissing(error)) return null; // pruned, or a process that never came to be
+    throw error;
+  }
+}

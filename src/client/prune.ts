@@ -1,0 +1,99 @@
+/**
+ * Removes what old runs left on this machine: never an open run.
+ */
+import { lstat, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Link } from './link.js';
+import { localRuns } from './list-runs.js';
+import { readSummary, UnreadableRecordError } from '../record/run-record.js';
+import { runFiles } from '../record/layout.js';
+
+export interface PruneOptions {
+  /** Runs that ended longer ago than this are removed. */
+  readonly olderThanMs?: number;
+  /** The oldest are removed until what is left takes no more. */
+  readonly maxBytes?: number;
+  readonly dryRun: boolean;
+  readonly now: number;
+}
+
+export interface PrunedRun {
+  readonly run_id: string;
+  readonly bytes: number;
+  readonly ended_at: number;
+}
+
+export interface Pruned {
+  /** Oldest first. */
+  readonly removed: readonly PrunedRun[];
+  readonly kept: number;
+  readonly keptBytes: number;
+  /** Runs without a record: open, or not to be told from open without the server. */
+  readonly open: number;
+}
+
+/** Removes old runs, or says which it would. The runs of sub-plans go with the run that they are part of. */
+export async function prune({ home }: Pick<Link, 'home'>, options: PruneOptions): Promise<Pruned> {
+  const all = await localRuns(home, true);
+  const closed: PrunedRun[] = [];
+  let open = 0;
+  for (const runId of all.filter((id) => !id.includes('~'))) {
+    const endedAt = await endOf(home, runId);
+    if (endedAt === null) {
+      open += 1;
+      continue;
+    }
+    const parts = all.filter((id) => id === runId || id.startsWith(`${runId}~`));
+    const sizes = await Promise.all(parts.map((id) => sizeOf(runFiles(home, id).directory)));
+    closed.push({ run_id: runId, bytes: sizes.reduce((sum, size) => sum + size, 0), ended_at: endedAt });
+  }
+  closed.sort((a, b) => a.ended_at - b.ended_at);
+  const removed = chosen(closed, options);
+  if (!options.dryRun) {
+    for (const { run_id: runId } of removed) {
+      for (const id of all.filter((id) => id === runId || id.startsWith(`${runId}~`))) await remove(home, id);
+    }
+  }
+  const left = closed.filter((run) => !removed.includes(run));
+  return { removed, kept: left.length, keptBytes: left.reduce((sum, run) => sum + run.bytes, 0), open };
+}
+
+function chosen(
+  closed: readonly PrunedRun[],
+  { olderThanMs = Infinity, maxBytes = Infinity, now }: PruneOptions,
+): PrunedRun[] {
+  let bytes = closed.reduce((sum, run) => sum + run.bytes, 0);
+  return closed.filter((run) => {
+    const goes = now - run.ended_at > olderThanMs || bytes > maxBytes;
+    if (goes) bytes -= run.bytes;
+    return goes;
+  });
+}
+
+/** A run with a record has ended; one without may be open, whatever else is known of it. */
+async function endOf(home: string, runId: string): Promise<number | null> {
+  try {
+    return (await readSummary(home, runId))?.head.endedAt ?? null;
+  } catch (error) {
+    if (error instanceof UnreadableRecordError) return null; // of a later version: not ours to judge
+    throw error;
+  }
+}
+
+/** Renamed first: a reader finds the whole run or none of it. */
+async function remove(home: string, runId: string): Promise<void> {
+  const { directory } = runFiles(home, runId);
+  const doomed = join(home, 'runs', `.pruned-${runId}`);
+  await rename(directory, doomed);
+  await rm(doomed, { recursive: true, force: true });
+}
+
+async function sizeOf(folder: string): Promise<number> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+  const sizes = await Promise.all(
+    entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => lstat(join(entry.parentPath, entry.name)).then((stat) => stat.size)),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,166 @@
+// @ts-check
+/**
+ * A lock between processes, held by whoever made the newest of a row of numbered files. Plain JavaScript: it also
+ * serves before anything is built.
+ *
+ * Node has no `flock`, and the usual lock file cannot be taken from a dead owner safely: between "its owner is dead"
+ * and "remove it" somebody else may have done the same and taken the lock. Here nothing is removed to take it. The
+ * newest file says who holds the lock; when that owner is gone (or has written that it is done), the next number is
+ * made with O_EXCL, so only one can. The newest file is never removed, hence a slow rival, who makes a number that
+ * has had its time, finds a newer one and steps back.
+ */
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeSync,
+} from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { lifeOf, ownIdentity } from './process-identity.mjs';
+
+/** How often a waiting process looks again. */
+const LOOK_MS = 50;
+/** A shorter wait is not worth a word. */
+const WORTH_TELLING_MS = 1_000;
+/** How often the owner shows that it lives, for those who cannot see its process. */
+const BEAT_MS = 5_000;
+/** Without a sign for so long, an owner in another PID namespace counts as gone. */
+const SILENCE_MS = 4 * BEAT_MS;
+/** An empty file is one whose owner was killed before it could write its name, or is about to. */
+const NAMELESS_MS = 2_000;
+
+/**
+ * @typedef {object} Owner
+ * @property {import('./process-identity.mjs').ProcessIdentity} process
+ * @property {string} purpose
+ * @property {boolean} done
+ */
+
+/**
+ * Does `work` while no other process does it under the same lock, and returns what it returns.
+ *
+ * @template T
+ * @param {string} path - the lock's files are `<path>.<number>`; the folder is made
+ * @param {string} purpose - what the holder does, for those who wait
+ * @param {() => T | Promise<T>} work
+ * @param {{ onWait?: (owner: Owner) => void, signal?: AbortSignal }} [options] - `onWait` is called once, when another keeps it for long
+ * @returns {Promise<T>}
+ */
+export async function withLock(path, purpose, work, { onWait, signal } = {}) {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const start = performance.now();
+  let told = false;
+  for (;;) {
+    const newest = newestOf(path);
+    const owner = newest === 0 ? null : ownerOf(`${path}.${newest}`);
+    if (owner === null) {
+      const release = take(path, newest + 1, purpose);
+      if (release === null) continue;
+      try {
+        return await work();
+      } finally {
+        release();
+      }
+    }
+    if (!told && owner !== 'unnamed' && performance.now() - start > WORTH_TELLING_MS) {
+      told = true;
+      onWait?.(owner);
+    }
+    await sleep(LOOK_MS, undefined, signal === undefined ? {} : { signal });
+  }
+}
+
+/**
+ * Makes the file of this number; null when somebody else was faster.
+ *
+ * @param {string} path
+ * @param {number} number
+ * @param {string} purpose
+ * @returns {(() => void) | null}
+ */
+function take(path, number, purpose) {
+  const file = `${path}.${number}`;
+  /** @type {Owner} */
+  const owner = { process: ownIdentity(), purpose, done: false };
+  let descriptor;
+  try {
+    descriptor = openSync(file, 'wx', 0o600);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return null;
+    throw error;
+  }
+  writeSync(descriptor, JSON.stringify(owner), 0);
+  if (newestOf(path) !== number) {
+    closeSync(descriptor);
+    rmSync(file, { force: true });
+    return null;
+  }
+  for (const old of numbersOf(path)) if (old < number) rmSync(`${path}.${old}`, { force: true });
+  const beat = setInterval(() => touch(file), BEAT_MS);
+  beat.unref();
+  return () => {
+    clearInterval(beat);
+    // One write of the same length: whoever reads at this moment finds the old text or the new one.
+    writeSync(descriptor, JSON.stringify({ ...owner, done: true }).padEnd(JSON.stringify(owner).length), 0);
+    closeSync(descriptor);
+  };
+}
+
+/** @param {string} file */
+function touch(file) {
+  try {
+    utimesSync(file, new Date(), new Date());
+  } catch {
+    // Its folder was removed: there is nobody left to show it to.
+  }
+}
+
+/**
+ * Returns who holds the lock by this file, or null when nobody does.
+ *
+ * @param {string} file
+ * @returns {Owner | 'unnamed' | null}
+ */
+function ownerOf(file) {
+  let text;
+  let silentMs;
+  try {
+    text = readFileSync(file, 'utf8');
+    silentMs = Date.now() - statSync(file).mtimeMs;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null; // a newer one is there
+    throw error;
+  }
+  /** @type {Owner} */
+  let owner;
+  try {
+    owner = JSON.parse(text);
+  } catch {
+    return silentMs < NAMELESS_MS ? 'unnamed' : null;
+  }
+  if (owner.done) return null;
+  const life = lifeOf(owner.process);
+  return life === 'alive' || (life === 'unknown' && silentMs < SILENCE_MS) ? owner : null;
+}
+
+/** @param {string} path */
+function newestOf(path) {
+  return Math.max(0, ...numbersOf(path));
+}
+
+/**
+ * @param {string} path
+ * @returns {number[]}
+ */
+function numbersOf(path) {
+  const prefix = `${basename(path)}.`;
+  return readdirSync(dirname(path))
+    .filter((name) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)))
+    .map((name) => Number(name.slice(prefix.length)));
+}

@@ -1,0 +1,49 @@
+/**
+ * One event of a run, and how its parts are named and written.
+ */
+import type { Json, Retry, Step } from './plan.js';
+
+export type EventType =
+  | 'run_created'
+  | 'run_started'
+  | 'step_started'
+  | 'step_succeeded'
+  | 'step_failed'
+  | 'step_timeout'
+  | 'step_retry'
+  | 'step_skipped'
+  | 'step_canceled'
+  | 'plan_aborted'
+  | 'run_completed'
+  | 'run_canceled'
+  | 'run_quarantined';
+
+/** One event. Its names are those that programs have read since before this engine. */
+export interface RunEvent {
+  /** 26 characters: the ids of one run sort in the order of its events. */
+  readonly id: string;
+  readonly run_id: string;
+  /** RFC 3339, UTC. */
+  readonly timestamp: string;
+  readonly event_type: EventType;
+  readonly data: Readonly<Record<string, Json>>;
+}
+
+/** Milliseconds since 1970 as RFC 3339 in UTC. A worker with a mad clock must not make a status unreadable. */
+export const rfc3339 = (at: number): string => new Date(Math.min(Math.max(at, 0), LAST_DATE)).toISOString();
+const LAST_DATE = Date.UTC(9999, 11, 31); // years of five digits are not RFC 3339
+
+/** Returns the id of an attempt: unique over all runs and the same whenever it is asked for. */
+export const attemptId = (runId: string, step: string, attempt: number): string =>
+  `${runId}/${step}/${attempt}`;
+
+/** Returns how long a step waits before its attempt number `attempt`, in seconds, after a failure of its command. */
+export function retryDelaySec(retry: Retry, attempt: number): number {
+  if (retry.initialIntervalSec === 0) return 0; // 0 × ∞ is no number
+  const delay = retry.initialIntervalSec * retry.backoffCoefficient ** (attempt - 2);
+  return Math.min(delay, retry.maxIntervalSec);
+}
+
+/** Returns what a step runs, as its attempts name it: its command, or its type. */
+export const toolOf = (step: { readonly work: Step['work'] }): string =>
+  step.work.kind === 'command' ? step.work.command : step.work.kind;

@@ -1,0 +1,18 @@
+/**
+ * Every step type, by the name that `uses` gives it.
+ */
+import { approval } from './approval.js';
+import { command } from './command.js';
+import { plan } from './plan.js';
+import type { StepType } from './step-type.js';
+
+export const STEP_TYPES: readonly StepType[] = [command, plan, approval];
+
+/** Types that plans will have, and this version has not: refused by name, because ignoring them would skip the work. */
+export const ANNOUNCED_TYPES: readonly string[] = ['workstream', 'landing'];
+
+const byName = new Map(STEP_TYPES.map((type) => [type.uses as string, type]));
+
+/** Returns the type of that name; nothing named means `command`. */
+export const stepTypeOf = (uses: unknown): StepType | undefined =>
+  uses === undefined ? command : typeof uses === 'string' ? byName.get(uses) : undefined;

@@ -1,0 +1,58 @@
+/**
+ * Builds the Temporal CLI with Go: takes minutes, once, and needs a Go module proxy but no download site.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { during, type Tell } from '../os/progress.mjs';
+import { which } from '../os/which.js';
+import { CLI_RELEASE, WORKSHOP } from './program-version.js';
+
+const MODULE = 'github.com/temporalio/cli';
+
+/**
+ * Makes `target`. Half-made files never stand there: Go writes elsewhere, and the whole file is moved.
+ *
+ * @param folder - on the same file system as `target`
+ * @throws Error that says why it is not there
+ */
+export async function buildProgram(
+  env: NodeJS.ProcessEnv,
+  folder: string,
+  target: string,
+  tell: Tell,
+): Promise<void> {
+  const go = which('go', env);
+  if (go === null) throw new Error('Go is not installed (no "go" on the PATH)');
+  const workshop = mkdtempSync(join(folder, WORKSHOP));
+  try {
+    const what = 'building the Temporal server program with Go (once, about 3 minutes on 2 cores)';
+    await during(tell, what, () => install(go, workshop, env));
+    renameSync(join(workshop, 'temporal'), target);
+  } finally {
+    rmSync(workshop, { recursive: true, force: true });
+  }
+}
+
+function install(go: string, workshop: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const release = `-X ${MODULE}/internal/temporalcli.Version=${CLI_RELEASE}`; // else it calls itself 0.0.0-DEV
+  const child = spawn(go, ['install', '-ldflags', release, `${MODULE}/cmd/temporal@v${CLI_RELEASE}`], {
+    cwd: workshop, // not in somebody's module
+    // Without cgo no C compiler is needed. GOOS and GOARCH of a cross-compiling person are not ours.
+    env: { ...env, GOBIN: workshop, CGO_ENABLED: '0', GOOS: '', GOARCH: '', GOFLAGS: '' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-4_000)));
+  }
+  return new Promise((resolve, reject) => {
+    child.on('error', (error) => reject(new Error(`"${go}" could not be started: ${error.message}`)));
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve();
+      else reject(new Error(`"go install" ended with ${signal ?? `exit code ${code}`}:\n${indent(output)}`));
+    });
+  });
+}
+
+const indent = (text: string): string => text.trim().replaceAll(/^/gm, '    ');

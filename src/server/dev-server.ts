@@ -1,0 +1,168 @@
+/**
+ * Starts one Temporal dev server, and sees it answer or fail.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openLog } from '../os/log-file.js';
+import { ask, type Namespace } from './ask.js';
+import { withoutTemporal } from './environment.js';
+import { SEARCH_ATTRIBUTES, SEARCH_ATTRIBUTE_TYPE } from './search-attributes.js';
+
+/** The plain CLI's default too: `temporal workflow list` needs no flag for it. */
+export const NAMESPACE = 'default';
+export const LOOPBACK = '127.0.0.1';
+
+/** A first start on a slow disk takes a few seconds; this is for a machine that is busy with much else. */
+const START_LIMIT_MS = 60_000;
+const LOOK_MS = 20;
+
+/**
+ * What makes it fast enough, and what it lacks by default. The values are JSON.
+ *
+ * Out of the box each queue inside is read 20 times a second, which costs a step ~80 ms, and timers are rounded up to
+ * a second; both are made for large clusters.
+ */
+const DYNAMIC_CONFIG = {
+  'history.transferProcessorMaxPollRPS': '1000',
+  'history.timerProcessorMaxPollRPS': '1000',
+  'history.visibilityProcessorMaxPollRPS': '1000',
+  'history.timerProcessorMaxTimeShift': '"10ms"',
+  'history.workflowIdReuseMinimalInterval': '"0s"', // a run that hands over must not wait a second
+  'system.enableActivityEagerExecution': 'true', // the first steps come back with the workflow task's answer
+  'matching.useNewMatcher': 'true', // without it priorities do nothing
+  'matching.enableFairness': 'true',
+  'matching.numTaskqueueReadPartitions': '1', // priority holds within a partition only
+  'matching.numTaskqueueWritePartitions': '1',
+} as const;
+
+export interface DevServerPlan {
+  readonly program: string;
+  readonly database: string;
+  readonly port: number;
+  readonly uiPort: number;
+  readonly log: string;
+}
+
+export type Started =
+  | { readonly kind: 'answers'; readonly pid: number; readonly namespace: Namespace }
+  | {
+      readonly kind: 'ended';
+      readonly because: 'port-taken' | 'database' | 'other';
+      readonly lastWords: string;
+    };
+
+/** Returns the arguments of a dev server for one database. */
+export function devServerArguments({
+  database,
+  port,
+  uiPort,
+}: Omit<DevServerPlan, 'program' | 'log'>): readonly string[] {
+  return [
+    ...[
+      'server',
+      'start-dev',
+      '--ip',
+      LOOPBACK,
+      '--ui-ip',
+      LOOPBACK,
+      '--port',
+      String(port),
+      '--ui-port',
+      String(uiPort),
+    ],
+    ...['--db-filename', database],
+    ...['--sqlite-pragma', 'journal_mode=WAL'], // readers do not wait for the writer
+    ...['--sqlite-pragma', 'synchronous=NORMAL'], // enough with WAL: a power failure may cost the last moment, never the file
+    ...['--log-format', 'json', '--log-level', 'warn'],
+    ...SEARCH_ATTRIBUTES.flatMap((name) => ['--search-attribute', `${name}=${SEARCH_ATTRIBUTE_TYPE}`]),
+    ...Object.entries(DYNAMIC_CONFIG).flatMap(([key, value]) => [
+      '--dynamic-config-value',
+      `${key}=${value}`,
+    ]),
+  ];
+}
+
+/** Starts a server that outlives this process and its terminal. Resolves when it answers or has ended. */
+export async function startDevServer(plan: DevServerPlan): Promise<Started> {
+  const log = openLog(plan.log);
+  const from = fstatSync(log).size;
+  const child = spawn(plan.program, devServerArguments(plan), {
+    cwd: dirname(plan.database),
+    env: withoutTemporal(process.env),
+    detached: true, // its own session: a Ctrl-C or a closed terminal is not for it
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  child.unref();
+  const ended = new Promise<Started>((resolve) => {
+    child.once('error', (error) => resolve({ kind: 'ended', because: 'other', lastWords: error.message }));
+    child.once('exit', () => resolve(lastWordsOf(plan.log, from)));
+  });
+  const answered = await Promise.race([ended, answering(child, `${LOOPBACK}:${plan.port}`)]);
+  if (answered !== null) {
+    child.removeAllListeners('exit'); // how it ends some day is not our business
+    return answered;
+  }
+  if (!hasEnded(child)) {
+    child.kill('SIGKILL');
+    await ended;
+    return {
+      kind: 'ended',
+      because: 'other',
+      lastWords: `it did not answer within ${START_LIMIT_MS / 1000} s`,
+    };
+  }
+  return ended;
+}
+
+/** Returns null when it ended or the time is over. */
+async function answering(child: ChildProcess, address: string): Promise<Started | null> {
+  const limit = performance.now() + START_LIMIT_MS;
+  while (performance.now() < limit && !hasEnded(child)) {
+    const answer = await ask(address, NAMESPACE);
+    if (answer.kind === 'answered' && !hasEnded(child) && child.pid !== undefined) {
+      return { kind: 'answers', pid: child.pid, namespace: answer.namespace };
+    }
+    await sleep(LOOK_MS);
+  }
+  return null;
+}
+
+const hasEnded = (child: ChildProcess): boolean =>
+  child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
+
+function lastWordsOf(log: string, from: number): Started {
+  const words = tailOf(log, from);
+  // The texts are SQLite's and the operating system's own, as they appear in the server's log.
+  if (/address already in use|bind: /i.test(words))
+    return { kind: 'ended', because: 'port-taken', lastWords: words };
+  const damaged = /SQL logic error|not a database|malformed|no such (table|column)|schema version/i.test(
+    words,
+  );
+  return { kind: 'ended', because: damaged ? 'database' : 'other', lastWords: words || 'it said nothing' };
+}
+
+/** Returns the last lines written to a log from a position on, as messages where they are JSON. */
+function tailOf(log: string, from: number): string {
+  const descriptor = openSync(log, 'r');
+  try {
+    const size = fstatSync(descriptor).size;
+    const start = Math.max(from, size - 4_000);
+    const buffer = Buffer.alloc(Math.max(0, size - start));
+    readSync(descriptor, buffer, 0, buffer.length, start);
+    return buffer.toString('utf8').trim().split('\n').slice(-5).map(messageOf).join('\n');
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function messageOf(line: string): string {
+  try {
+    const { msg } = JSON.parse(line) as { msg?: unknown };
+    return typeof msg === 'string' ? msg : line;
+  } catch {
+    return line;
+  }
+}

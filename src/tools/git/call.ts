@@ -1,0 +1,127 @@
+/**
+ * The one way a git process of ours is started.
+ */
+import { execa } from 'execa';
+import { gitEnvironment } from './environment.js';
+import { OVERRIDES, type Setting } from './overrides.js';
+
+export interface GitCall {
+  /** An existing directory. */
+  readonly cwd: string;
+  readonly args: readonly string[];
+  /** Added to the controlled environment: places (`GIT_INDEX_FILE`), people (`GIT_AUTHOR_NAME`). */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Settings beside the fixed ones. They travel by environment, because a name may hold `=`. */
+  readonly settings?: readonly Setting[];
+  readonly input?: Buffer | string;
+  /** Exit codes that are answers rather than failures; default 0 alone. */
+  readonly accept?: readonly number[];
+  /** The most that stdout may hold; default 64 MiB. */
+  readonly maxBytes?: number;
+}
+
+export interface GitAnswer {
+  readonly exitCode: number;
+  readonly stdout: Buffer;
+  /** Safe to show: bounded, without control characters and credentials. */
+  readonly stderr: string;
+}
+
+export type GitFailureReason = 'not-installed' | 'exit-code' | 'signal' | 'too-much-output' | 'not-started';
+
+/** A git call that gave no answer. `stderr` is safe to show. */
+export class GitFailure extends Error {
+  override readonly name = 'GitFailure';
+  constructor(
+    readonly reason: GitFailureReason,
+    /** The git command (`fetch`), for messages. */
+    readonly command: string,
+    readonly exitCode: number | null,
+    readonly stderr: string,
+    detail: string,
+  ) {
+    super(`git ${command}: ${detail}${stderr === '' ? '' : `\n${stderr}`}`);
+  }
+}
+
+const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Runs git with the fixed settings and environment, and returns its bytes.
+ *
+ * @throws GitFailure when git cannot be started, ends by a signal, prints too much or exits with a code not in `accept`
+ */
+export async function git(call: GitCall): Promise<GitAnswer> {
+  const fixed = OVERRIDES.flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const running = execa('git', [...fixed, ...call.args], {
+    cwd: call.cwd,
+    env: { ...gitEnvironment(), ...call.env, ...settingsEnvironment(call.settings ?? []) },
+    extendEnv: false,
+    // Without input stdin is closed: a git or ssh that asks gets an end of file instead of waiting.
+    ...(call.input === undefined ? { stdin: 'ignore' } : { input: call.input }),
+    encoding: 'buffer',
+    stripFinalNewline: false,
+    maxBuffer: call.maxBytes ?? DEFAULT_MAX_BYTES,
+    // Read below: a limit of execa's would kill a push because a hook on the other side talks much.
+    buffer: { stderr: false },
+    reject: false,
+  });
+  const messages = boundedText(running.stderr);
+  const result = await running;
+  const stderr = shownText(messages());
+  const command = call.args.find((arg) => !arg.startsWith('-')) ?? '';
+  const fail = (reason: GitFailureReason, detail: string): GitFailure =>
+    new GitFailure(reason, command, result.exitCode ?? null, stderr, detail);
+  if (result.isMaxBuffer) throw fail('too-much-output', 'it printed more than can be taken in');
+  if (result.exitCode === undefined) {
+    if (result.code === 'ENOENT') {
+      throw fail('not-installed', 'there is no program "git" on the PATH; install git 2.38 or newer');
+    }
+    if (result.signal !== undefined) throw fail('signal', `it was ended by ${result.signal}`);
+    throw fail('not-started', result.originalMessage ?? 'it could not be started');
+  }
+  if (!(call.accept ?? [0]).includes(result.exitCode)) {
+    throw fail('exit-code', `it ended with exit code ${result.exitCode}`);
+  }
+  return { exitCode: result.exitCode, stdout: Buffer.from(result.stdout), stderr };
+}
+
+const MAX_MESSAGES = 64 * 1024;
+
+/** Drains a stream and keeps its first bytes. */
+function boundedText(stream: NodeJS.ReadableStream): () => string {
+  const kept: Buffer[] = [];
+  let size = 0;
+  stream.on('data', (chunk: Buffer) => {
+    if (size < MAX_MESSAGES) kept.push(chunk);
+    size += chunk.length;
+  });
+  return () => Buffer.concat(kept).toString('utf8', 0, MAX_MESSAGES);
+}
+
+function settingsEnvironment(settings: readonly Setting[]): Record<string, string> {
+  const env: Record<string, string> = { GIT_CONFIG_COUNT: String(settings.length) };
+  settings.forEach(([name, value], index) => {
+    env[`GIT_CONFIG_KEY_${index}`] = name;
+    env[`GIT_CONFIG_VALUE_${index}`] = value;
+  });
+  return env;
+}
+
+const MAX_SHOWN = 2000;
+
+/** Returns text from git or from a remote for a person: no control characters, no credentials in addresses, bounded. */
+export function shownText(text: string): string {
+  const clean = text
+    // eslint-disable-next-line no-control-regex -- a whole escape sequence goes, not only its first byte
+    .replace(/\u001b(\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(\u0007|\u001b\\)?|[@-Z\\-_])/g, '')
+    .replace(/\r\n?/g, '\n')
+    // eslint-disable-next-line no-control-regex -- exactly these must not reach a terminal
+    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')
+    .replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi, '$1***@')
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== '')
+    .join('\n');
+  return clean.length <= MAX_SHOWN ? clean : `${clean.slice(0, MAX_SHOWN)} …`;
+}

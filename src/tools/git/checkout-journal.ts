@@ -1,0 +1,101 @@
+/**
+ * The note that a work tree is being brought to another commit. Who finds one that nobody works on any more knows what
+ * was going on, and which `index.lock` is ours.
+ */
+import { randomBytes } from 'node:crypto';
+import { open, readFile, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { syncDirectory, writeAtomically } from './atomic-file.js';
+import type { Repository } from './repository.js';
+
+export interface Journal {
+  readonly format: 1;
+  /** Short name of the branch that is checked out. */
+  readonly branch: string;
+  readonly from: string;
+  readonly to: string;
+  /** Whose work it is, for a person. */
+  readonly owner: string;
+  readonly host: string;
+  readonly at: string;
+  /** What the `index.lock` of this move holds: so a lock of somebody else is never taken for ours. */
+  readonly token: string;
+}
+
+const journalPath = (checkout: Repository): string =>
+  join(checkout.gitDir, 'planwright', 'fast-forward.json');
+export const indexPath = (checkout: Repository): string => join(checkout.gitDir, 'index');
+export const indexLockPath = (checkout: Repository): string => join(checkout.gitDir, 'index.lock');
+
+/** Writes the note; it is on the disk before anything is touched. */
+export async function openJournal(
+  checkout: Repository,
+  move: Pick<Journal, 'branch' | 'from' | 'to' | 'owner'>,
+): Promise<Journal> {
+  const journal: Journal = {
+    format: 1,
+    ...move,
+    host: hostname(),
+    at: new Date().toISOString(),
+    token: `planwright ${randomBytes(16).toString('hex')}\n`,
+  };
+  await writeAtomically(journalPath(checkout), `${JSON.stringify(journal, null, 2)}\n`);
+  return journal;
+}
+
+/** Returns the note, or null. One that cannot be read is treated as none: it was written whole, so it is not ours. */
+export async function readJournal(checkout: Repository): Promise<Journal | null> {
+  let text: string;
+  try {
+    text = await readFile(journalPath(checkout), 'utf8');
+  } catch {
+    return null;
+  }
+  try {
+    const journal = JSON.parse(text) as Partial<Journal>;
+    const { branch, from, to, token } = journal;
+    const whole = [branch, from, to, token].every((field) => typeof field === 'string' && field !== '');
+    return journal.format === 1 && whole ? (journal as Journal) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Removes our `index.lock`, then the note: in this order, so that a lock never stays without one. */
+export async function closeJournal(checkout: Repository, journal: Journal): Promise<void> {
+  if (await holdsIndex(checkout, journal)) await rm(indexLockPath(checkout), { force: true });
+  await rm(journalPath(checkout), { force: true });
+  await syncDirectory(join(checkout.gitDir, 'planwright'));
+}
+
+/** Tells whether `index.lock` is there and belongs to this move. */
+export async function holdsIndex(checkout: Repository, journal: Journal): Promise<boolean> {
+  try {
+    return (await readFile(indexLockPath(checkout), 'utf8')) === journal.token;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Takes `index.lock`, as git does while it changes a work tree: nobody can commit or add in between.
+ *
+ * @returns false when somebody else has it
+ */
+export async function takeIndex(checkout: Repository, journal: Journal): Promise<boolean> {
+  if (await holdsIndex(checkout, journal)) return true;
+  try {
+    const file = await open(indexLockPath(checkout), 'wx');
+    try {
+      await file.writeFile(journal.token);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}

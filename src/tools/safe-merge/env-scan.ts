@@ -1,0 +1,118 @@
+/**
+ * Step 1: may this branch be moved at all?
+ */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { trackingRef } from '../git/remote.js';
+import { readRef, readRefs } from '../git/refs.js';
+import { checkGitVersion, gitIn, line, type Repository } from '../git/repository.js';
+import { examine, type Examined } from './examine.js';
+import { setOwnRefs } from './own-refs.js';
+import { Stopped, type Problem, type Report } from './reasons.js';
+import { recover } from './recover.js';
+import { REPORT_FILES, runRefs, type RunKey } from './state.js';
+import { shownSource } from './target.js';
+import type { Context, Finding, Tool } from './tool.js';
+
+export const envScan: Tool = {
+  name: 'env_scan',
+  patternId: 'MERGE-001-ENV-SCAN',
+  phase: 0,
+  phaseName: 'environment_scan',
+  summary:
+    'Says whether the branch may be moved: nothing uncommitted, nothing half-done, everything needed is there.',
+  help: [
+    'Looks at this work tree and at wherever the branch is checked out. It also puts right what a killed run left.',
+    'Begins a run: reports of an earlier run of the same name are removed.',
+    'Exit codes: 0 ready, 1 not ready (abort_reasons in the report), 2 wrong use.',
+  ].join('\n'),
+  options: [],
+  tolerated: false,
+  run: scan,
+};
+
+async function scan(context: Context): Promise<Finding> {
+  const { repository, target, directory } = context;
+  await checkGitVersion(repository);
+  await forgetEarlierRun(repository, directory, context.run);
+  const recovered = await recover(repository, directory, target.branch);
+  const examined = await examine(repository, target, context.now);
+  const problems = [...recovered.problems, ...examined.problems];
+  const report = await describe(context, examined, problems, recovered.notes);
+  const [first, ...more] = problems;
+  if (first !== undefined) {
+    throw new Stopped({ exitCode: 1, reasonCode: 'env_scan_failed', problems: [first, ...more] }, report);
+  }
+  return {
+    summary: `ready to merge ${shownSource(target)} into ${target.branch}`,
+    report,
+    result: { branch: target.branch, source: shownSource(target), remote: target.remote },
+  };
+}
+
+/** Reports and refs of a run of the same name would be taken for this one's. The rollback point stays. */
+async function forgetEarlierRun(repository: Repository, directory: string, run: RunKey): Promise<void> {
+  for (const file of Object.values(REPORT_FILES)) await rm(join(directory, file), { force: true });
+  const { target, source, conflicts, merge } = runRefs(run);
+  const stale = await readRefs(repository, [target, source, conflicts, merge]);
+  const gone = Object.fromEntries([...stale.keys()].map((ref) => [ref, null]));
+  await setOwnRefs(repository, gone, `${run} begins`, 'env_scan_failed');
+}
+
+async function describe(
+  context: Context,
+  examined: Examined,
+  problems: readonly Problem[],
+  recovered: readonly string[],
+): Promise<Report> {
+  const { repository, target } = context;
+  const codes = problems.map((problem) => problem.code);
+  const operations = examined.checkouts.flatMap((checkout) => checkout.operations);
+  return {
+    feature_branch: examined.current,
+    status: problems.length === 0 ? 'ready' : 'abort',
+    checks: {
+      working_tree_clean: !codes.includes('dirty_working_tree') && !codes.includes('unmerged_paths'),
+      no_rebase_in_progress: !operations.includes('rebase') && !operations.includes('am'),
+      no_merge_in_progress: !operations.includes('merge'),
+      no_other_operation: !operations.some((one) => ['cherry-pick', 'revert', 'bisect'].includes(one)),
+      no_lock_files: examined.checkouts.every((checkout) => checkout.locks.length === 0),
+      no_dirty_submodules: !codes.includes('dirty_submodules'),
+      branch_exists: examined.tip !== null,
+      remote_exists: examined.remote !== null,
+      complete_history: !repository.shallow && !repository.partial,
+    },
+    divergence: await divergence(repository, context, examined),
+    commit: examined.tip,
+    remote_url: examined.remote?.shownUrl ?? null,
+    checkouts: examined.checkouts.map(({ path, moves, operations: open, locks, status, nested }) => ({
+      path,
+      has_target: moves,
+      operations: open,
+      locks,
+      changed: status.changed.slice(0, 100),
+      untracked: status.untracked.slice(0, 100),
+      nested_repositories: nested,
+    })),
+    abort_reasons: codes,
+    recovered,
+    notes: examined.notes,
+    target: { branch: target.branch, remote: target.remote, source: target.source },
+  };
+}
+
+/** How far the branch and its counterpart are apart, as last fetched; null when it was never fetched. */
+async function divergence(
+  repository: Repository,
+  { target }: Context,
+  examined: Examined,
+): Promise<Report | null> {
+  const tracking = examined.remote === null ? null : trackingRef(examined.remote.refspecs, target.branch);
+  const there = tracking === null ? null : await readRef(repository, tracking);
+  if (examined.tip === null || there === null) return null;
+  const args = ['rev-list', '--left-right', '--count', `${examined.tip}...${there}`];
+  const [ahead = 0, behind = 0] = line(await gitIn(repository, args))
+    .split('\t')
+    .map(Number);
+  return { ahead, behind, diverged: ahead > 0 && behind > 0, compared_with: tracking };
+}

@@ -1,0 +1,269 @@
+/**
+ * Step 10: publishes the merge. The remote first, then the branch here and its files; each moves once, and only from
+ * where it was seen.
+ */
+import { readAttributes, useAttributes } from '../git/attributes.js';
+import { isAncestor } from '../git/merge-tree.js';
+import { type Objects, withObjects } from '../git/objects.js';
+import { LockUnavailable, type ProcessLock, takeLock } from '../git/process-lock.js';
+import type { Remote } from '../git/remote.js';
+import { diffTrees, listTree } from '../git/tree.js';
+import { examine } from './examine.js';
+import { fetchTarget } from './git-fetch.js';
+import { authorshipOf, keep, readTips } from './git-merge.js';
+import { integrate, type Integration, type Tips } from './integrate.js';
+import { landingProblem, landLocally, type Landing } from './land-locally.js';
+import { handedOn, mergeOf } from './merge-record.js';
+import { wholeNumber } from './options.js';
+import { publish } from './publish.js';
+import { Stopped, stopped, type Problem, type Report } from './reasons.js';
+import { lockFile } from './state.js';
+import { shownSource } from './target.js';
+import type { Context, Finding, OptionValues, Tool } from './tool.js';
+import { listed, short } from './words.js';
+
+export const guardedPush: Tool = {
+  name: 'guarded_push',
+  patternId: 'MERGE-006',
+  phase: 5,
+  phaseName: 'guarded_pull_and_push',
+  summary:
+    'Publishes the merge: the remote branch first, then the branch here and its files. Never by force.',
+  help: [
+    'One process at a time does this for a branch of a repository. When the remote or the branch here moved since the',
+    'merge, it fetches and merges again, up to --rounds times; conflicts stop it.',
+    'Exit codes: 0 the remote and the branch here are at the merge, 1 not (see the report; starting again may help),',
+    '2 the remote refuses, the lock was not free in time, or wrong use.',
+  ].join('\n'),
+  options: [
+    { flags: '--timeout <seconds>', description: 'how long to wait for the lock', default: '600' },
+    {
+      flags: '--rounds <count>',
+      description: 'how often to merge again when somebody else was first',
+      default: '3',
+    },
+  ],
+  tolerated: false,
+  run: pushStep,
+};
+
+async function pushStep(context: Context, options: OptionValues): Promise<Finding> {
+  const timeout = wholeNumber('guarded_push_failed', options, 'timeout');
+  const rounds = wholeNumber('guarded_push_failed', options, 'rounds');
+  const plan = await planned(context);
+  const lock = await hold(context, timeout);
+  try {
+    return await withObjects(context.repository, context.directory, (objects) =>
+      pushInRounds({ context, objects, lock, rounds }, plan),
+    );
+  } finally {
+    await lock.release();
+  }
+}
+
+/** What is to be published. */
+interface Plan {
+  readonly action: 'up_to_date' | 'fast_forward' | 'ahead' | 'merged';
+  readonly tips: Tips;
+  readonly result: string;
+}
+
+interface Work {
+  readonly context: Context;
+  readonly objects: Objects;
+  readonly lock: ProcessLock;
+  readonly rounds: number;
+}
+
+async function planned(context: Context): Promise<Plan> {
+  const merge = await mergeOf(context);
+  const finished =
+    merge.action === 'conflicts' ? await handedOn(context.directory, 'ai_conflict_resolver') : null;
+  const result = merge.result ?? finished?.result ?? null;
+  if (result === null || merge.action === 'refused') {
+    throw stopped('conflicts_unresolved', 2, {
+      code: 'conflicts_unresolved',
+      message: 'the merge has conflicts that are not resolved: there is nothing to publish.',
+      hint: 'ai_conflict_resolver names them and says what to do.',
+    });
+  }
+  return { action: merge.action === 'conflicts' ? 'merged' : merge.action, tips: merge.tips, result };
+}
+
+async function hold({ repository, target }: Context, timeout: number): Promise<ProcessLock> {
+  try {
+    const lock = await takeLock(lockFile(repository, target.branch), timeout);
+    if (lock !== null) return lock;
+  } catch (error) {
+    if (!(error instanceof LockUnavailable)) throw error;
+    throw stopped('guarded_push_failed', 1, {
+      code: 'lock_unavailable',
+      message: error.message,
+      hint: 'Install it and start again.',
+    });
+  }
+  throw stopped('guarded_push_failed', 2, {
+    code: 'lock_timeout',
+    message: `another run has been publishing "${target.branch}" of this repository for more than ${timeout} s.`,
+    hint: 'Wait until it has ended, then start again; or give more time (--timeout).',
+  });
+}
+
+async function pushInRounds(work: Work, first: Plan): Promise<Finding> {
+  let plan = first;
+  for (let round = 1; ; round += 1) {
+    const outcome = await pushOnce(work, plan, round);
+    if ('summary' in outcome) return outcome;
+    if (round > work.rounds) throw outcome.giveUp;
+    work.context.say(`guarded_push: ${outcome.why}; merging again (round ${round} of ${work.rounds})`);
+    plan = await mergeAgain(work, outcome.giveUp);
+  }
+}
+
+/** Somebody else was first. */
+interface Overtaken {
+  readonly why: string;
+  readonly giveUp: Stopped;
+}
+
+async function pushOnce(
+  { context, objects, lock }: Work,
+  plan: Plan,
+  round: number,
+): Promise<Finding | Overtaken> {
+  const { repository, target, run } = context;
+  const { tips, result } = plan;
+  const examined = await examine(repository, target, context.now);
+  const [problem, ...more] = examined.problems;
+  if (problem !== undefined) throw unfit([problem, ...more]);
+  const { remote, tip } = examined;
+  if (remote === null || tip === null) throw new Error('BUG: a fit repository has a remote and a branch');
+  if (tip !== tips.local && tip !== result)
+    return overtaken(`"${target.branch}" moved here, to ${short(tip)}`);
+  await checkDescent(objects, plan);
+  const landing: Landing = { repository, objects, remote, target, owner: run, from: tip, to: result };
+  const obstacle = await landingProblem(landing);
+  if (obstacle !== null) throw unfit([obstacle]);
+  let pushed = false;
+  if (result !== tips.remote) {
+    await refuseLfs(context, objects, remote, plan);
+    const publication = { repository, objects, remote, target, run, expected: tips.remote, commit: result };
+    const published = await publish(publication);
+    if (published.kind === 'moved') {
+      return overtaken(
+        `"${target.branch}" moved on "${remote.name}", to ${short(published.found ?? 'nothing')}`,
+      );
+    }
+    pushed = true;
+  }
+  const left = await landLocally(landing);
+  const report: Report = {
+    action: plan.action,
+    pushed,
+    commit: result,
+    previous: { local: tips.local, remote: tips.remote },
+    local_updated: left === null,
+    rounds: round,
+    lock: { resource: `branch_${target.branch}`, waited_ms: lock.waitedMs },
+  };
+  if (left !== null) throw onlyRemote(context, pushed, result, left, report);
+  return {
+    summary: said(context, plan, pushed),
+    report,
+    result: { action: plan.action, commit: result, pushed },
+  };
+}
+
+function said({ target }: Context, { action, result }: Plan, pushed: boolean): string {
+  const remote = `${target.remote}/${target.branch}`;
+  if (action === 'up_to_date') return `${target.branch} and ${remote} are both at ${short(result)}`;
+  const what = pushed ? `${remote} is at ${short(result)}, and so is ${target.branch} here` : '';
+  return what || `${target.branch} here is at ${short(result)}, like ${remote}`;
+}
+
+/** What is pushed has both sides in its history, or it is not pushed. */
+async function checkDescent(objects: Objects, { tips, result }: Plan): Promise<void> {
+  for (const tip of [tips.local, tips.remote]) {
+    if (!(await isAncestor(objects, tip, result))) throw new Error(`BUG: ${result} does not contain ${tip}`);
+  }
+}
+
+function unfit(problems: readonly [Problem, ...Problem[]]): Stopped {
+  return new Stopped({ exitCode: 1, reasonCode: 'guarded_push_failed', problems });
+}
+
+function overtaken(why: string): Overtaken {
+  const giveUp = stopped('guarded_push_failed', 1, {
+    code: 'target_moved',
+    message: `${why}, while this run was at work.`,
+    hint: 'Start the safe merge again.',
+  });
+  return { why, giveUp };
+}
+
+/** Fetches and merges as steps 6 and 7 do. */
+async function mergeAgain({ context, objects }: Work, giveUp: Stopped): Promise<Plan> {
+  const { repository, target, run } = context;
+  const fetched = await fetchTarget(repository, target, run);
+  const tips = await readTips(repository, target, { remote: fetched.target, source: fetched.source });
+  const authorship = await authorshipOf(context, tips);
+  const integration: Integration = await integrate(objects, target, tips, authorship);
+  if (integration.action === 'conflicts') {
+    const [problem] = giveUp.stop.problems;
+    const paths = listed(integration.conflicts.map((conflict) => conflict.path));
+    throw stopped('guarded_push_failed', 1, {
+      ...problem,
+      message: `${problem.message} What came is in conflict with this: ${paths}.`,
+    });
+  }
+  if (integration.action === 'refused') throw unfit([integration.problem]);
+  await keep(repository, objects, run, tips, integration, authorship);
+  return { action: integration.action, tips, result: integration.result };
+}
+
+/** Files in Git LFS are uploaded by its pre-push hook, which does not run: others would get pointers to nothing. */
+async function refuseLfs(
+  context: Context,
+  objects: Objects,
+  remote: Remote,
+  { tips, result }: Plan,
+): Promise<void> {
+  if (!context.repository.lfs) return;
+  await useAttributes(objects, await listTree(objects, result));
+  const changed = await diffTrees(objects, tips.remote, result);
+  const paths = changed.filter((change) => change.after !== null).map((change) => change.path);
+  const values = await readAttributes((args, options) => objects.git(args, options), ['filter'], paths);
+  const kept = [...(values.get('filter') ?? [])].filter(([, name]) => name === 'lfs').map(([path]) => path);
+  if (kept.length === 0) return;
+  throw stopped('guarded_push_failed', 2, {
+    code: 'lfs_not_pushed',
+    message: `files kept in Git LFS would be pushed without their content: ${listed(kept)}.`,
+    hint: `Push these commits with git itself (git push ${remote.name} ${context.target.branch}), then start again.`,
+  });
+}
+
+function onlyRemote(
+  context: Context,
+  pushed: boolean,
+  result: string,
+  problem: Problem,
+  report: Report,
+): Stopped {
+  const { target } = context;
+  const there = pushed ? `"${target.remote}" has the merge (${short(result)}), but ` : '';
+  return new Stopped(
+    {
+      exitCode: 1,
+      reasonCode: 'guarded_push_failed',
+      problems: [
+        {
+          code: 'local_not_updated',
+          message: `${there}"${target.branch}" here was left as it is: ${problem.message}`,
+          hint: `${problem.hint} Nothing is lost: afterwards "${target.branch}" only has to follow "${shownSource(target)}".`,
+        },
+        problem,
+      ],
+    },
+    report,
+  );
+}

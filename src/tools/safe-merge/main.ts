@@ -1,0 +1,97 @@
+/**
+ * The command `planwright-merge`: one tool of the safe merge, by name.
+ */
+import { Command, CommanderError } from 'commander';
+import { type CommonOptions, type ExitCode, runTool, type World } from './run-tool.js';
+import type { OptionValues, Tool } from './tool.js';
+import { TOOLS } from './tools.js';
+import { isProgram } from '../program.js';
+
+/**
+ * Reads the arguments, runs the tool they name and returns its exit code.
+ *
+ * @param args - without the program's name
+ */
+export async function main(args: readonly string[], world: World): Promise<ExitCode> {
+  let exitCode: ExitCode = 0;
+  const program = new Command('planwright-merge')
+    .description('The tools of the safe merge, each on its own. Run in this order by plans/safe_merge.json.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => world.print(text.trimEnd()),
+      writeErr: (text) => world.say(text.trimEnd()),
+    })
+    .showHelpAfterError('(--help says more)')
+    .addHelpText('after', '\nExample:\n  planwright-merge env_scan --branch main\n\nSee docs/safe-merge.md.');
+  for (const tool of await named(args)) {
+    addTool(program, tool, async (common, own) => {
+      exitCode = await runTool(tool, common, own, world);
+    });
+  }
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // commander has said what is wrong; without a tool it has shown the help
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    throw error;
+  }
+}
+
+/** The tool that is called; all of them when it is none, for the help and for "did you mean". */
+async function named(args: readonly string[]): Promise<readonly Tool[]> {
+  const load = Object.entries(TOOLS).find(([name]) => name === args[0])?.[1];
+  return load === undefined ? Promise.all(Object.values(TOOLS).map((each) => each())) : [await load()];
+}
+
+function addTool(
+  program: Command,
+  tool: Tool,
+  run: (common: CommonOptions, own: OptionValues) => Promise<void>,
+): void {
+  const command = program
+    .command(tool.name)
+    .summary(tool.summary)
+    .description(`${tool.summary}\n\n${tool.help}`);
+  for (const { flags, description, default: value } of tool.options)
+    command.option(flags, description, value);
+  command
+    .option('--root <directory>', 'the repository', '.')
+    .option('--branch <name>', 'what is merged into; default: the branch that is checked out', '')
+    .option(
+      '--source <name>',
+      'what is merged: <remote>/<branch>, or a local branch; default: <remote>/<branch> of --branch',
+      '',
+    )
+    .option('--remote <name>', 'where it is published; default: origin', '')
+    .option('--run <id>', 'the run this belongs to; default: PLANWRIGHT_RUN_ID, else one for each branch', '')
+    .option('--output <file>', 'write the report there, too', '')
+    .option('--json', 'print the report', false)
+    .addHelpText('after', `\nExample:\n  planwright-merge ${tool.name} --branch main --output report.json`)
+    .action(async () => {
+      const {
+        root,
+        branch,
+        source,
+        remote,
+        run: id,
+        output,
+        json,
+        ...own
+      } = command.opts<CommonOptions & OptionValues>();
+      await run({ root, branch, source, remote, run: id, output, json }, own as OptionValues);
+    });
+}
+
+/** Runs as a program. */
+export async function runMain(): Promise<void> {
+  process.exitCode = await main(process.argv.slice(2), {
+    cwd: process.cwd(),
+    env: process.env,
+    now: () => Date.now(),
+    print: (text) => void process.stdout.write(`${text}\n`),
+    say: (text) => void process.stderr.write(`${text}\n`),
+  });
+}
+
+if (isProgram(import.meta.url)) await runMain();

@@ -1,0 +1,168 @@
+/**
+ * Repositories inside the work tree of a repository: finding them and saying what each is.
+ */
+import { realpathSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { resolve } from 'node:path';
+import { fields, fileBytes, pathFromBytes } from '../git/path-bytes.js';
+import { gitIn, type Repository } from '../git/repository.js';
+import { listWorkTrees } from '../git/worktrees.js';
+
+export type NestedType =
+  /** In the index, and in `.gitmodules`. */
+  | 'submodule'
+  /** In the index as a submodule, but `.gitmodules` does not say where it comes from. */
+  | 'gitlink_without_entry'
+  /** A linked work tree of this very repository. */
+  | 'worktree'
+  /** In a directory that git ignores. */
+  | 'ignored'
+  /** Looks like a bare repository; git sees plain files. */
+  | 'bare_repository'
+  /** Anybody else's: its files would be lost to the outer repository, and its history to everyone. */
+  | 'stray_nested_repo';
+
+export interface NestedRepo {
+  /** Relative to the top, without a slash at the end. */
+  readonly path: string;
+  readonly type: NestedType;
+  /** What its `.git` leads to; null when it has none. */
+  readonly gitDir: string | null;
+  /** Its `.git` is a file. */
+  readonly isFile: boolean;
+}
+
+export interface NestedScan {
+  readonly repos: readonly NestedRepo[];
+  /** Directories that could not be looked into. */
+  readonly unreadable: readonly string[];
+}
+
+/** What git knows of the tree. */
+interface Known {
+  readonly gitlinks: ReadonlySet<string>;
+  readonly registered: ReadonlySet<string>;
+  readonly ignored: ReadonlySet<string>;
+  readonly worktrees: ReadonlySet<string>;
+}
+
+/**
+ * Looks through the whole work tree. Links are not followed; what lies inside a nested repository or below an ignored
+ * directory is not looked at.
+ */
+export async function scanNested(repository: Repository): Promise<NestedScan> {
+  const top = repository.workTree;
+  if (top === null) return { repos: [], unreadable: [] };
+  const known = await whatGitKnows(repository, top);
+  const repos: NestedRepo[] = [];
+  const unreadable: string[] = [];
+  const open = [''];
+  for (let directory = open.pop(); directory !== undefined; directory = open.pop()) {
+    const entries = await list(top, directory);
+    if (entries === null) {
+      unreadable.push(directory);
+      continue;
+    }
+    const nested = directory === '' ? null : await identify(top, directory, entries, known);
+    if (nested !== null) repos.push(nested);
+    if (nested !== null || known.ignored.has(directory)) continue;
+    for (const entry of entries) {
+      const name = pathFromBytes(entry.name);
+      if (entry.isDirectory() && name !== '.git') open.push(directory === '' ? name : `${directory}/${name}`);
+    }
+  }
+  for (const path of known.gitlinks) {
+    if (!known.registered.has(path) && !repos.some((repo) => repo.path === path)) {
+      repos.push({ path, type: 'gitlink_without_entry', gitDir: null, isFile: false });
+    }
+  }
+  return { repos: repos.sort((a, b) => (a.path < b.path ? -1 : 1)), unreadable };
+}
+
+async function list(top: string, directory: string): Promise<Dirent<Buffer>[] | null> {
+  try {
+    return await readdir(fileBytes(top, directory), { withFileTypes: true, encoding: 'buffer' });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // It went while we looked, or it is closed to us.
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+    if (code === 'EACCES' || code === 'EPERM') return null;
+    throw error;
+  }
+}
+
+async function identify(
+  top: string,
+  path: string,
+  entries: readonly Dirent<Buffer>[],
+  known: Known,
+): Promise<NestedRepo | null> {
+  const names = new Map(entries.map((entry) => [entry.name.toString('latin1'), entry]));
+  const dotGit = names.get('.git');
+  if (dotGit === undefined) {
+    const bare =
+      names.get('HEAD')?.isFile() && names.get('objects')?.isDirectory() && names.get('refs')?.isDirectory();
+    return bare ? { path, type: 'bare_repository', gitDir: resolve(top, path), isFile: false } : null;
+  }
+  const isFile = dotGit.isFile();
+  const gitDir = isFile ? await target(top, path) : resolve(top, path, '.git');
+  return { path, type: typeOf(top, path, known), gitDir, isFile };
+}
+
+function typeOf(top: string, path: string, known: Known): NestedType {
+  if (known.gitlinks.has(path)) return known.registered.has(path) ? 'submodule' : 'gitlink_without_entry';
+  if (known.worktrees.has(real(resolve(top, path)))) return 'worktree';
+  const inIgnored = path
+    .split('/')
+    .some((_, at, parts) => known.ignored.has(parts.slice(0, at + 1).join('/')));
+  return inIgnored ? 'ignored' : 'stray_nested_repo';
+}
+
+/** Where a `.git` file leads. */
+async function target(top: string, path: string): Promise<string | null> {
+  const text = await readFile(fileBytes(top, `${path}/.git`), 'utf8').catch(() => '');
+  const to = /^gitdir: (.+)$/m.exec(text)?.[1];
+  return to === undefined ? null : resolve(top, path, to);
+}
+
+async function whatGitKnows(repository: Repository, top: string): Promise<Known> {
+  const maxBytes = 512 * 1024 * 1024;
+  const gitlinks = new Set<string>();
+  for (const field of fields((await gitIn(repository, ['ls-files', '-s', '-z'], { maxBytes })).stdout)) {
+    if (field.toString('latin1', 0, 6) === '160000')
+      gitlinks.add(pathFromBytes(field.subarray(field.indexOf(9) + 1)));
+  }
+  const ignoredArgs = ['ls-files', '-z', '--others', '--ignored', '--exclude-standard', '--directory'];
+  const ignored = new Set<string>();
+  for (const field of fields((await gitIn(repository, ignoredArgs, { maxBytes })).stdout)) {
+    if (field.at(-1) === 0x2f) ignored.add(pathFromBytes(field.subarray(0, -1)));
+  }
+  const worktrees = new Set((await listWorkTrees(repository)).map((tree) => real(tree.path)));
+  return { gitlinks, registered: await registered(repository, top), ignored, worktrees };
+}
+
+/** The paths in `.gitmodules`. */
+async function registered(repository: Repository, top: string): Promise<Set<string>> {
+  const args = [
+    'config',
+    '--null',
+    '--file',
+    `${top}/.gitmodules`,
+    '--get-regexp',
+    '^submodule\\..*\\.path$',
+  ];
+  // 1: no such key; 128: no such file, or one that is not a configuration
+  const answer = await gitIn(repository, args, { accept: [0, 1, 128] });
+  if (answer.exitCode === 128) return new Set();
+  const values = [...fields(answer.stdout)].map((field) => field.subarray(field.indexOf(0x0a) + 1));
+  return new Set(values.map((value) => pathFromBytes(value).replace(/\/+$/, '')));
+}
+
+function real(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}

@@ -1,0 +1,265 @@
+/**
+ * The life of one tool: find the repository and the run, do the work, write the report whatever came of it.
+ */
+import { join, resolve } from 'node:path';
+import { writeAtomically } from '../git/atomic-file.js';
+import { GitFailure, shownText } from '../git/call.js';
+import { NoRepository, openRepository, type Repository } from '../git/repository.js';
+import { branchName, remoteName } from '../git/names.js';
+import { appendEvent, eventOf, type Invoker, type MergeEvent } from './events.js';
+import { type ReasonCode, type Report, type Stop, Stopped, stopped } from './reasons.js';
+import {
+  byHandKey,
+  eventsFile,
+  makeRunDirectory,
+  readReport,
+  REPORT_FILES,
+  runDirectory,
+  type RunKey,
+  runKey,
+  writeReport,
+} from './state.js';
+import { resolveTarget, shownSource, type Source, type Target, type TargetOptions } from './target.js';
+import type { Context, Finding, OptionValues, Tool } from './tool.js';
+
+/** What a tool needs of the process it runs in. */
+export interface World {
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly now: () => number;
+  /** Results. */
+  readonly print: (text: string) => void;
+  /** Talk. */
+  readonly say: (text: string) => void;
+}
+
+export interface CommonOptions extends TargetOptions {
+  readonly root: string;
+  readonly run: string;
+  readonly output: string;
+  readonly json: boolean;
+}
+
+export type ExitCode = 0 | 1 | 2;
+
+/** The gate that is blamed when a tool cannot say better. */
+const FALLBACK_REASON: Readonly<Record<Tool['name'], ReasonCode>> = {
+  env_scan: 'env_scan_failed',
+  sync_health_check: 'sync_health_failed',
+  nested_repos_detect: 'nested_repo_block',
+  nested_repos_normalize: 'nested_repo_block',
+  file_classification: 'file_classification_failed',
+  git_fetch: 'fetch_failed',
+  git_merge: 'merge_refused',
+  timestamp_resolver: 'conflicts_unresolved',
+  ai_conflict_resolver: 'conflicts_unresolved',
+  guarded_push: 'guarded_push_failed',
+  emit_success_event: 'metrics_emit_failed',
+};
+
+/** Where the outcome is to be written, as far as it is known yet. */
+interface Place {
+  repository: Repository | null;
+  run: RunKey | null;
+  target: Target | null;
+}
+
+/** Runs a tool and returns its exit code. Never throws for what can be wrong with a repository. */
+export async function runTool(
+  tool: Tool,
+  common: CommonOptions,
+  own: OptionValues,
+  world: World,
+): Promise<ExitCode> {
+  const place: Place = { repository: null, run: null, target: null };
+  try {
+    const context = await locate(tool, common, world, place);
+    const finding = await tool.run(context, own);
+    await conclude(tool, common, world, place, null, finding.report, finding);
+    if (!common.json) world.print(`${tool.name}: ${finding.summary}`);
+    return 0;
+  } catch (error) {
+    const { stop, report } = asStopped(tool, error);
+    await conclude(tool, common, world, place, stop, report, null);
+    world.say(message(tool, stop));
+    return stop.exitCode;
+  }
+}
+
+async function locate(tool: Tool, common: CommonOptions, world: World, place: Place): Promise<Context> {
+  const repository = await openRepository(resolve(world.cwd, common.root));
+  place.repository = repository;
+  const id = common.run || world.env['PLANWRIGHT_RUN_ID'] || '';
+  if (id !== '') place.run = runKey(id);
+  const begun =
+    place.run === null || tool.name === 'env_scan' ? null : await begunTarget(repository, place.run);
+  if (begun !== null) checkSame(tool, common, begun);
+  const target = begun ?? (await resolveTarget(repository, common, FALLBACK_REASON[tool.name]));
+  place.target = target;
+  place.run ??= byHandKey(target.branch);
+  return {
+    repository,
+    cwd: world.cwd,
+    run: place.run,
+    directory: await makeRunDirectory(repository, place.run),
+    target,
+    invoker: invokerOf(world.env),
+    now: world.now,
+    say: world.say,
+  };
+}
+
+/** What the run's env_scan settled: later steps must mean the same branch, whatever is checked out by then. */
+async function begunTarget(repository: Repository, run: RunKey): Promise<Target | null> {
+  const report = await readReport(join(runDirectory(repository, run), REPORT_FILES.env_scan));
+  const target = report?.['target'] as
+    { branch?: unknown; remote?: unknown; source?: Partial<Source> } | undefined;
+  const { branch, remote, source } = target ?? {};
+  if (typeof branch !== 'string' || typeof remote !== 'string' || typeof source?.branch !== 'string')
+    return null;
+  const kind = source.kind === 'local' ? 'local' : 'remote';
+  return {
+    branch: branchName(branch),
+    remote: remoteName(remote),
+    source: { kind, branch: branchName(source.branch) },
+  };
+}
+
+function checkSame(tool: Tool, given: TargetOptions, begun: Target): void {
+  const pairs: [name: string, given: string, begun: string][] = [
+    ['branch', given.branch, begun.branch],
+    ['source', given.source, shownSource(begun)],
+    ['remote', given.remote, begun.remote],
+  ];
+  for (const [name, now, then] of pairs) {
+    if (now === '' || now === then) continue;
+    throw stopped(FALLBACK_REASON[tool.name], 2, {
+      code: 'other_target',
+      message: `this run began with ${name} "${then}", and is now asked for "${now}".`,
+      hint: `Leave --${name} out, or begin another run: env_scan with another --run.`,
+    });
+  }
+}
+
+/** Writes the report, the step's result and, on a stop that counts, an event. */
+async function conclude(
+  tool: Tool,
+  common: CommonOptions,
+  world: World,
+  place: Place,
+  stop: Stop | null,
+  found: Report,
+  finding: Finding | null,
+): Promise<void> {
+  const report = fullReport(tool, world, place, stop, found);
+  const { repository, run } = place;
+  const files = [
+    ...(repository === null || run === null
+      ? []
+      : [join(runDirectory(repository, run), REPORT_FILES[tool.name])]),
+    ...(common.output === '' ? [] : [resolve(world.cwd, common.output)]),
+  ];
+  for (const file of files) await attempt(tool, world, `report "${file}"`, () => writeReport(file, report));
+  const resultFile = world.env['PLANWRIGHT_OUTPUT'] ?? '';
+  if (resultFile !== '') {
+    const result = {
+      run,
+      report: files[0] ?? null,
+      reason_code: stop?.reasonCode ?? null,
+      ...finding?.result,
+    };
+    await attempt(tool, world, `result "${resultFile}"`, () =>
+      writeAtomically(resultFile, JSON.stringify(result)),
+    );
+  }
+  if (common.json) world.print(JSON.stringify(report, null, 2));
+  if (stop === null || tool.tolerated || repository === null) return;
+  await attempt(tool, world, 'event', () =>
+    appendEvent(eventsFile(repository), stopEvent(tool, world, place, stop)),
+  );
+}
+
+/** What cannot be written is said; the outcome itself stands. */
+async function attempt(tool: Tool, world: World, what: string, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    world.say(`${tool.name}: the ${what} could not be written: ${(error as Error).message}`);
+  }
+}
+
+function fullReport(tool: Tool, world: World, place: Place, stop: Stop | null, found: Report): Report {
+  const problems = stop?.problems ?? [];
+  return {
+    pattern_id: tool.patternId,
+    timestamp: new Date(world.now()).toISOString(),
+    tool: tool.name,
+    run: place.run,
+    branch: place.target?.branch ?? null,
+    source: place.target === null ? null : shownSource(place.target),
+    remote: place.target?.remote ?? null,
+    status: stop === null ? 'ok' : stop.exitCode === 2 ? 'blocked' : 'failed',
+    reason_code: stop?.reasonCode ?? null,
+    cause: problems[0]?.code ?? null,
+    message: problems.length === 0 ? null : problems.map((problem) => problem.message).join('\n'),
+    hint: problems.length === 0 ? null : problems.map((problem) => problem.hint).join('\n'),
+    problems,
+    ...found,
+  };
+}
+
+function stopEvent(tool: Tool, world: World, place: Place, stop: Stop): MergeEvent {
+  return eventOf(
+    {
+      run: place.run ?? '',
+      branch: place.target?.branch ?? '',
+      phase_id: tool.phase,
+      phase_name: tool.phaseName,
+      step: tool.name,
+      status: stop.exitCode === 2 ? 'blocked' : 'failed',
+      reason_code: stop.reasonCode,
+      details: { causes: stop.problems.map((problem) => problem.code) },
+      invoker: invokerOf(world.env),
+    },
+    world.now(),
+  );
+}
+
+/** Who started it, as far as the environment tells. */
+const invokerOf = (env: NodeJS.ProcessEnv): Invoker => (env['CI'] ? 'ci' : 'human');
+
+/** What a person reads: what is wrong, why it stops the merge, how to leave it. */
+function message(tool: Tool, stop: Stop): string {
+  const lines = [`${tool.name}: stopped: ${stop.reasonCode}`];
+  for (const { code, message: text, hint } of stop.problems)
+    lines.push(`  ${code}: ${text}`, `    → ${hint}`);
+  return lines.join('\n');
+}
+
+function asStopped(tool: Tool, error: unknown): Stopped {
+  if (error instanceof Stopped) return error;
+  const reasonCode = FALLBACK_REASON[tool.name];
+  if (error instanceof NoRepository) {
+    const code = error.reason.replaceAll('-', '_');
+    return stopped(reasonCode, 2, { code, message: error.message, hint: error.hint });
+  }
+  if (error instanceof GitFailure) {
+    return stopped(reasonCode, 1, {
+      code: error.reason === 'not-installed' ? 'git_missing' : 'git_failed',
+      message: error.message,
+      hint: 'Try the same in a terminal; when git is content there, please report this.',
+    });
+  }
+  const { code, message: text } = error as NodeJS.ErrnoException;
+  if (typeof code === 'string' && /^E[A-Z0-9]+$/.test(code)) {
+    return stopped(reasonCode, 1, {
+      code: code === 'ENOSPC' ? 'disk_full' : 'system_error',
+      message: shownText(text),
+      hint:
+        code === 'ENOSPC'
+          ? 'Make room and start again.'
+          : 'Check the path and its permissions, then start again.',
+    });
+  }
+  throw error; // a bug: its stack says where
+}

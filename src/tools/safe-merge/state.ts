@@ -1,0 +1,93 @@
+/**
+ * Where a safe merge keeps what its steps hand on: in the git directory, beside no file of the user's.
+ *
+ * `<common git dir>/planwright/safe_merge/<run>/` holds the reports, `refs/planwright/<what>/<run>` the commits. All
+ * work trees of the repository share both; nothing of it shows in `git status` or is pushed.
+ */
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeAtomically } from '../git/atomic-file.js';
+import { fileNameOf } from '../git/names.js';
+import type { Repository } from '../git/repository.js';
+import type { Report } from './reasons.js';
+
+/** A run's name in paths and refs. */
+export type RunKey = string & { readonly __brand: 'RunKey' };
+
+/** Returns the key of a run: its id where that can be a file and a ref. */
+export function runKey(id: string): RunKey {
+  return (/^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/.test(id) ? id : fileNameOf(id)) as RunKey;
+}
+
+/** Returns the key for tools called by hand: one for each target branch. */
+export const byHandKey = (branch: string): RunKey => `by-hand_${fileNameOf(branch)}` as RunKey;
+
+const stateDirectory = (repository: Repository): string =>
+  join(repository.commonDir, 'planwright', 'safe_merge');
+
+export const runDirectory = (repository: Repository, run: RunKey): string =>
+  join(stateDirectory(repository), run);
+
+/** Every run of the repository adds to the same file. */
+export const eventsFile = (repository: Repository): string =>
+  join(stateDirectory(repository), 'merge_events.jsonl');
+
+/** The lock that everyone holds who moves `branch`. */
+export const lockFile = (repository: Repository, branch: string): string =>
+  join(repository.commonDir, 'planwright', 'locks', `${fileNameOf(branch)}.lock`);
+
+/** Makes and returns the run's directory. */
+export async function makeRunDirectory(repository: Repository, run: RunKey): Promise<string> {
+  const directory = runDirectory(repository, run);
+  await mkdir(directory, { recursive: true });
+  return directory;
+}
+
+/** Refs of a run. `merge` only ever names a finished commit, free of conflicts: nothing else can be pushed. */
+export const runRefs = (run: RunKey) =>
+  ({
+    target: `refs/planwright/fetch/${run}/target`,
+    source: `refs/planwright/fetch/${run}/source`,
+    rollback: `refs/planwright/rollback/${run}`,
+    conflicts: `refs/planwright/conflicts/${run}`,
+    merge: `refs/planwright/merge/${run}`,
+  }) as const;
+
+/** The reports, by the tool that writes them. */
+export const REPORT_FILES = {
+  env_scan: 'env_scan.json',
+  sync_health_check: 'sync_health.json',
+  nested_repos_detect: 'nested_repos.json',
+  nested_repos_normalize: 'nested_repos_normalized.json',
+  file_classification: 'file_classes.json',
+  git_fetch: 'fetch.json',
+  git_merge: 'merge.json',
+  timestamp_resolver: 'timestamp.json',
+  ai_conflict_resolver: 'conflicts.json',
+  guarded_push: 'push.json',
+  emit_success_event: 'event.json',
+} as const;
+
+export type ToolName = keyof typeof REPORT_FILES;
+
+/** Writes a report whole or not at all. */
+export async function writeReport(path: string, report: Report): Promise<void> {
+  await writeAtomically(path, `${JSON.stringify(report, null, 2)}\n`);
+}
+
+/** Returns a report, or null when there is none. A file that is not a JSON object counts as none. */
+export async function readReport(path: string): Promise<Report | null> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Report) : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * A worker: runs workflows and steps for a Temporal server until it is told to stop.
+ */
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { openActivities, type WorkerActivities } from './activities/index.js';
+import { hostName } from './host.js';
+import type { Tell } from './os/progress.mjs';
+import type { StopSignals } from './os/stop-signals.js';
+import { compiled } from './package.js';
+import { SetupError } from './server/setup-error.js';
+import type { Target } from './server/target.js';
+import { watchLag } from './worker/lag.js';
+import { reasonOf, refusal } from './worker/refusal.js';
+import { installRuntime } from './worker/runtime.js';
+import { sdkOptions } from './worker/sdk-options.js';
+
+export interface WorkerOptions {
+  readonly home: string;
+  readonly target: Target;
+  /** Steps with `runs_on` one of these come here too. */
+  readonly labels: readonly string[];
+  /** How many steps of each queue run at once. */
+  readonly slots: number;
+  readonly stop: StopSignals;
+  readonly tell: Tell;
+  /** Called each time the worker begins to ask for tasks. */
+  readonly onPolling?: () => void;
+}
+
+/** More than cores: most steps wait for a disk, a network or another program. */
+export const defaultSlots = (): number => Math.max(32, 8 * availableParallelism());
+
+/** Waits between tries to reach the server. */
+const FIRST_WAIT_MS = 50;
+const LONGEST_WAIT_MS = 2_000;
+/** After the second signal: for killing processes and telling the server so; then the worker leaves all the same. */
+const END_LIMIT_MS = 8_000;
+
+/**
+ * Runs a worker until it is told to stop, through restarts of the server.
+ *
+ * @returns true when it finished all it had begun; false when it was made to leave before
+ * @throws SetupError when the server refuses this worker for good (unknown namespace, bad credentials), or the build is
+ *   not whole
+ */
+export async function runWorker(options: WorkerOptions): Promise<boolean> {
+  const { home, stop, tell } = options;
+  const bundle = compiled('workflow-bundle.js');
+  if (!existsSync(bundle))
+    throw new SetupError(`The workflows are not built: there is no "${bundle}".`, ['npm run build']);
+  installRuntime(tell);
+  const endLag = watchLag((ms) =>
+    tell(`warning: the event loop was blocked for ${ms} ms; heartbeats were late`),
+  );
+  const world = { home, host: hostName(), env: process.env, draining: stop.draining, ending: stop.ending };
+  const activities = await openActivities(world, tell);
+  try {
+    return await Promise.race([untilStopped(options, activities), madeToLeave(stop)]);
+  } finally {
+    await activities.close();
+    endLag();
+  }
+}
+
+async function untilStopped(options: WorkerOptions, activities: WorkerActivities): Promise<true> {
+  const { stop, target, tell } = options;
+  while (!stop.draining.aborted) {
+    const connection = await connect(options);
+    if (connection === null) break;
+    try {
+      await serve(options, connection, activities);
+    } catch (error) {
+      const refused = refusal(error, target);
+      if (refused !== null) throw refused;
+      tell(`warning: the worker begins anew, because it stopped: ${reasonOf(error)}`);
+      await waitUnlessStopped(LONGEST_WAIT_MS, stop.draining);
+    } finally {
+      await connection.close();
+    }
+  }
+  return true;
+}
+
+/** Tries until the server answers. Returns null when the worker is told to stop meanwhile. */
+async function connect({ target, stop, tell }: WorkerOptions): Promise<NativeConnection | null> {
+  let told = false;
+  for (let waitMs = FIRST_WAIT_MS; !stop.draining.aborted; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
+    try {
+      return await NativeConnection.connect(target.connectionOptions);
+    } catch (error) {
+      const refused = refusal(error, target);
+      if (refused !== null) throw refused;
+      if (!told && waitMs >= LONGEST_WAIT_MS) {
+        told = true;
+        tell(`cannot reach the Temporal server at ${target.address} (${reasonOf(error)}): trying on`);
+      }
+      await waitUnlessStopped(waitMs, stop.draining);
+    }
+  }
+  return null;
+}
+
+/** Serves all queues until the worker is told to stop, or one of them fails. */
+async function serve(
+  options: WorkerOptions,
+  connection: NativeConnection,
+  { activities }: WorkerActivities,
+): Promise<void> {
+  const { target, labels, slots, stop, tell } = options;
+  const queues = sdkOptions({ host: hostName(), labels, slots, namespace: target.namespace });
+  const workers = await Promise.all(
+    queues.map((queue) => Worker.create({ ...queue, connection, activities })),
+  );
+  const shutDown = (): void => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  // A worker that serves some of its queues only would look healthy: when one fails, all stop and begin anew.
+  const running = workers.map((worker) =>
+    worker.run().catch((error: unknown) => {
+      shutDown();
+      throw error;
+    }),
+  );
+  stop.draining.addEventListener('abort', shutDown);
+  if (stop.draining.aborted) shutDown();
+  tell(`asks for tasks on ${target.address}: ${queues.map(({ taskQueue }) => taskQueue).join(', ')}`);
+  options.onPolling?.();
+  const ends = await Promise.allSettled(running);
+  stop.draining.removeEventListener('abort', shutDown);
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}
+
+async function waitUnlessStopped(ms: number, stopped: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal: stopped }).catch(() => {});
+}
+
+/** Resolves a while after the second signal. */
+async function madeToLeave({ ending }: StopSignals): Promise<false> {
+  if (!ending.aborted)
+    await new Promise((resolve) => ending.addEventListener('abort', resolve, { once: true }));
+  await sleep(END_LIMIT_MS, undefined, { ref: false });
+  return false;
+}

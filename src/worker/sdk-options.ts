@@ -1,0 +1,52 @@
+/**
+ * How a worker uses Temporal's SDK: one SDK worker for each queue.
+ */
+import type { WorkerOptions as SdkOptions } from '@temporalio/worker';
+import { compiled } from '../package.js';
+import { hostQueue, queueOf, TASK_QUEUE } from '../workflows/api.js';
+
+/** A drain lasts as long as a step may run, and each step has its own limit: this is only a number above them. */
+const DRAIN_LIMIT = '30 days';
+/** A worker that was killed holds up its workflows for so long (the SDK's own value is 10 s). */
+const STICKY_WAIT_MS = 2_000;
+/** A cancel comes with the answer to a heartbeat, so this is how long one takes (the SDK's own value is 60 s). */
+const HEARTBEAT_EVERY_MS = 1_000;
+/** Each holds its plan and the records of its steps. One that gives way is replayed from its history. */
+const CACHED_WORKFLOWS = 250;
+/** Requests that only this host can answer are short: reading logs. */
+const HOST_SLOTS = 8;
+
+export interface QueueOptions {
+  readonly host: string;
+  readonly labels: readonly string[];
+  readonly slots: number;
+  readonly namespace: string;
+}
+
+/** Returns the options of one SDK worker for each queue: all but the connection and the activities. */
+export function sdkOptions({
+  host,
+  labels,
+  slots,
+  namespace,
+}: QueueOptions): readonly (SdkOptions & { taskQueue: string })[] {
+  const shared = {
+    namespace,
+    identity: `planwright@${host}:${process.pid}`,
+    shutdownGraceTime: DRAIN_LIMIT,
+    maxHeartbeatThrottleInterval: HEARTBEAT_EVERY_MS,
+    defaultHeartbeatThrottleInterval: HEARTBEAT_EVERY_MS,
+  };
+  const steps = { ...shared, maxConcurrentActivityTaskExecutions: slots };
+  return [
+    {
+      ...steps,
+      taskQueue: TASK_QUEUE,
+      workflowBundle: { codePath: compiled('workflow-bundle.js') },
+      stickyQueueScheduleToStartTimeout: STICKY_WAIT_MS,
+      maxCachedWorkflows: CACHED_WORKFLOWS,
+    },
+    ...labels.map((label) => ({ ...steps, taskQueue: queueOf(label) })),
+    { ...shared, taskQueue: hostQueue(host), maxConcurrentActivityTaskExecutions: HOST_SLOTS },
+  ];
+}

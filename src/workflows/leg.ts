@@ -1,0 +1,275 @@
+/**
+ * One leg of a run: a workflow's worth of it. It asks the core what comes next, launches that, and takes in what came
+ * back; near its event budget it hands the rest to a successor and passes on what is still running with it.
+ */
+import { CancellationScope, condition, setCurrentDetails, sleep } from '@temporalio/workflow';
+import { handOver, type HandOver } from '../plan/hand-over.js';
+import type { StepId } from '../plan/plan.js';
+import type { RunHead } from '../plan/record.js';
+import { isStopping, type Run } from '../plan/run.js';
+import {
+  cancelRun,
+  endStranded,
+  isRunOver,
+  outputsOf,
+  settle,
+  takeReady,
+  takeStops,
+} from '../plan/schedule.js';
+import { isOver, type Outcome } from '../plan/step-state.js';
+import { runHead } from '../plan/view.js';
+import { Approvals } from './approvals.js';
+import { subRunId, type CancelRequest } from './api.js';
+import { detailsOf } from './details.js';
+import { runCommandStep, type Surroundings } from './run-command-step.js';
+import { runSubPlanStep } from './run-sub-plan.js';
+
+/** Steps with the workers at once: Temporal takes 2,000 pending activities, and a leg must be able to end them all within its history. */
+const WINDOW = 400;
+/** One answer of the workflow to the server must stay below 4 MiB. */
+const LAUNCHES_AT_ONCE = 200;
+const LAUNCH_CHARS_AT_ONCE = 500_000;
+/** How long a step may take to confirm that it stopped, before the run ends without its word. */
+const STOP_LIMIT_MS = 120_000;
+
+export interface Surrounding extends Omit<Surroundings, 'plan' | 'outputsOf'> {
+  readonly createdAt: number;
+  /** When the plan was complete and the first leg began. */
+  readonly startedAt: number;
+}
+
+/** What stands around a leg: those it takes steps over from, and those it gives steps to. */
+export interface Neighbours {
+  /** Asks the legs above to stop steps that still run there. */
+  stopAbove(steps: readonly StepId[]): void;
+  /** Says whether this leg should give its steps away. */
+  isTimeToHandOn(): boolean;
+  /** Starts the next leg. */
+  handOn(handOver: HandOver): Promise<Successor>;
+}
+
+export interface Successor {
+  readonly id: string;
+  cancel(request: CancelRequest): void;
+  settled(outcomes: readonly Settled[]): void;
+  result(): Promise<RunHead>;
+}
+
+export interface Settled {
+  readonly step: StepId;
+  readonly outcome: Outcome;
+}
+
+export class Leg {
+  run: Run | null = null;
+  /** The leg that has the steps not ended here. */
+  next: Successor | null = null;
+  /** Steps this leg answers for no more, by index. */
+  handedOn: ReadonlySet<number> = new Set();
+  readonly approvals = new Approvals();
+  /** The scope of each step that runs from here. */
+  readonly #scopes = new Map<StepId, CancellationScope>();
+  #settled: Settled[] = [];
+  #cancel: Required<CancelRequest> | null = null;
+  #endedAt: number | null = null;
+  /** How the run ended in a later leg. */
+  #final: RunHead | null = null;
+  #stopsBounded = false;
+  #news = false;
+
+  constructor(
+    readonly around: Surrounding,
+    readonly neighbours: Neighbours,
+  ) {}
+
+  /** Something happened that the loop must look at. */
+  wake(): void {
+    this.#news = true;
+  }
+
+  /** Cancels the run, or the rest of it in later legs. Only the first request counts. */
+  cancel({ reason = 'canceled', actor = 'unknown' }: CancelRequest): void {
+    if (this.#cancel !== null) return;
+    this.#cancel = { reason, actor };
+    this.next?.cancel(this.#cancel);
+    this.wake();
+  }
+
+  get isCancelRequested(): boolean {
+    return this.#cancel !== null;
+  }
+
+  /** Takes in outcomes: of steps that ran here, or that a leg above still ran. */
+  take(outcomes: readonly Settled[]): void {
+    this.#settled.push(...outcomes);
+    this.wake();
+  }
+
+  /** Stops steps that run here for a later leg, or asks further up. */
+  stop(steps: readonly StepId[]): void {
+    const above: StepId[] = [];
+    for (const step of steps) {
+      const scope = this.#scopes.get(step);
+      if (scope !== undefined) scope.cancel();
+      else above.push(step);
+    }
+    if (above.length > 0) this.neighbours.stopAbove(above);
+  }
+
+  /** Drives the run to its end and returns its head. */
+  async drive(run: Run): Promise<RunHead> {
+    this.run = run;
+    this.#reopenApprovals(run);
+    while (!isRunOver(run) && this.next === null) {
+      this.#takeIn(run);
+      const launchedAll = this.#launch(run);
+      this.#stopAsked(run);
+      endStranded(run, Date.now());
+      setCurrentDetails(detailsOf(run, this.head()));
+      if (isRunOver(run)) break;
+      if (!isStopping(run) && this.neighbours.isTimeToHandOn()) {
+        await this.#handOn(run);
+        break;
+      }
+      // Too much for one answer: a short timer ends this one, and the rest goes into the next.
+      if (!launchedAll) await sleep(1);
+      else await condition(() => this.#news);
+      this.#news = false;
+    }
+    if (this.next !== null) return this.#passOn(this.next);
+    this.#endedAt = Date.now();
+    return this.head();
+  }
+
+  /** True as soon as another leg is about to have the steps. */
+  get isHandedOn(): boolean {
+    return this.handedOn.size > 0;
+  }
+
+  head(): RunHead {
+    if (this.#final !== null) return this.#final;
+    if (this.run === null) throw new Error('BUG: the run has no plan yet');
+    const { runId, createdAt, startedAt } = this.around;
+    return runHead(this.run, { runId, createdAt, startedAt, endedAt: this.#endedAt });
+  }
+
+  #takeIn(run: Run): void {
+    if (this.#cancel !== null) cancelRun(run, this.#cancel.reason, this.#cancel.actor, Date.now());
+    for (const { step, outcome } of this.#settled.splice(0)) {
+      const index = run.edges.indexOf.get(step);
+      // Ended without its word already, because it took too long to stop.
+      if (index === undefined || isOver(run.states[index]!)) continue;
+      settle(run, index, outcome, Date.now());
+    }
+  }
+
+  /** Launches what is ready, and returns whether that was all that may be. */
+  #launch(run: Run): boolean {
+    let chars = 0;
+    for (let count = 0; this.#scopes.size < WINDOW; count += 1) {
+      if (count >= LAUNCHES_AT_ONCE || chars > LAUNCH_CHARS_AT_ONCE) return false;
+      const index = takeReady(run, Date.now(), 1)[0];
+      if (index === undefined) return true;
+      chars += this.#start(run, index);
+    }
+    return true;
+  }
+
+  /** Starts one step and returns about how many characters that puts into the answer. */
+  #start(run: Run, index: number): number {
+    const step = run.plan.steps[index]!;
+    const settled = (outcome: Outcome): void => this.take([{ step: step.id, outcome }]);
+    if (step.work.kind === 'approval') {
+      this.approvals.open(step, Date.now(), settled);
+      return 0;
+    }
+    const scope = new CancellationScope();
+    this.#scopes.set(step.id, scope);
+    const around: Surroundings = {
+      ...this.around,
+      plan: run.plan,
+      outputsOf: (id) => outputsOf(run, id),
+    };
+    const outcome = scope.run(() =>
+      step.work.kind === 'command' ? runCommandStep(step, around) : runSubPlanStep(step, around),
+    );
+    void outcome.then((value) => {
+      this.#scopes.delete(step.id);
+      settled(value);
+    });
+    return sizeOf(step.work);
+  }
+
+  #stopAsked(run: Run): void {
+    const steps = takeStops(run).map((index) => run.plan.steps[index]!.id);
+    if (steps.length === 0) return;
+    for (const step of steps) this.approvals.cancel(step);
+    this.stop(steps.filter((step) => run.plan.steps[run.edges.indexOf.get(step)!]!.work.kind !== 'approval'));
+    if (this.#stopsBounded) return;
+    this.#stopsBounded = true;
+    void sleep(STOP_LIMIT_MS, { summary: 'limit for stopping' }).then(() => {
+      this.#stopsBounded = false;
+      this.#giveUpOnStops(run);
+    });
+  }
+
+  /** A step that does not stop cannot hold the run for ever. */
+  #giveUpOnStops(run: Run): void {
+    const outcome: Outcome = { kind: 'canceled', attempts: [], attemptsOmitted: 0 };
+    run.states.forEach((state, index) => {
+      if (state.kind === 'running' && state.stop !== null)
+        this.take([{ step: run.plan.steps[index]!.id, outcome }]);
+    });
+  }
+
+  async #handOn(run: Run): Promise<void> {
+    const given = handOver(run);
+    this.handedOn = new Set(given.goesOn);
+    this.approvals.handOn();
+    this.next = await this.neighbours.handOn(given.handOver);
+    if (this.#cancel !== null) this.next.cancel(this.#cancel);
+  }
+
+  /** Gives the next leg the outcomes of what ran here or above, until that leg is done: then every step has ended. */
+  async #passOn(next: Successor): Promise<RunHead> {
+    let end: { readonly head: RunHead } | { readonly error: unknown } | null = null;
+    const ended = (value: NonNullable<typeof end>): void => {
+      end = value;
+      this.wake();
+    };
+    void next.result().then(
+      (head) => ended({ head }),
+      (error: unknown) => ended({ error }),
+    );
+    for (;;) {
+      const outcomes = this.#settled.splice(0);
+      if (outcomes.length > 0) next.settled(outcomes);
+      const seen = end as { readonly head: RunHead } | { readonly error: unknown } | null;
+      if (seen !== null) {
+        if ('error' in seen) throw seen.error;
+        return (this.#final = seen.head);
+      }
+      this.#news = false;
+      await condition(() => this.#news);
+    }
+  }
+
+  #reopenApprovals(run: Run): void {
+    run.states.forEach((state, index) => {
+      const step = run.plan.steps[index]!;
+      if (state.kind !== 'running' || step.work.kind !== 'approval') return;
+      this.approvals.open(step, state.launchedAt, (outcome) => this.take([{ step: step.id, outcome }]));
+    });
+  }
+
+  /** Returns the workflow id of a step's sub-plan run, or null. */
+  childRunOf(index: number): string | null {
+    const step = this.run!.plan.steps[index]!;
+    const launched = 'launchedAt' in this.run!.states[index]!;
+    return step.work.kind === 'plan' && launched ? subRunId(this.around.runId, step.id) : null;
+  }
+}
+
+function sizeOf(work: object): number {
+  return JSON.stringify(work).length;
+}

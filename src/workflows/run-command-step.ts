@@ -1,0 +1,81 @@
+/**
+ * Runs a command step as an activity. Other kinds of steps are in `run-sub-plan.ts` and `wait-approval.ts`.
+ */
+import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import type { Activities, CommandTask } from '../activities/api.js';
+import type { CommandWork, Json, Plan, Priority, Step } from '../plan/plan.js';
+import type { RunOrigin } from '../plan/record.js';
+import { commandFor } from '../plan/references.js';
+import type { Outcome } from '../plan/step-state.js';
+import { queueOf } from './api.js';
+import { commandOutcome, failedBy, succeededBy } from './outcome.js';
+
+/** What a step's launch needs to know of its run. */
+export interface Surroundings {
+  readonly runId: string;
+  readonly origin: RunOrigin;
+  readonly plan: Plan;
+  readonly priority: Priority;
+  /** Returns the outputs read under a step's id, or null when it has none. */
+  readonly outputsOf: (step: string) => Readonly<Record<string, Json>> | null;
+}
+
+const priorityKeys: Readonly<Record<Priority, number>> = { critical: 1, high: 2, normal: 3, low: 4 };
+export const priorityKeyOf = (priority: Priority): number => priorityKeys[priority];
+
+// The worker kills the command at its limit by its own clock, grace included; this is for a worker that does not.
+const BACKSTOP_SEC = 30;
+const HEARTBEAT_TIMEOUT_MS = 10_000;
+/** Losses of the machinery that Temporal may make good beside the attempts of the command: deploys, crashes. */
+const MACHINERY_RETRIES = 10;
+// An interval of 0 is taken for "not set", which is 1 s.
+const MIN_INTERVAL_MS = 1;
+
+/** Runs a command step. Never rejects: a failure is an outcome. */
+export function runCommandStep(step: Step, around: Surroundings): Promise<Outcome> {
+  if (step.work.kind !== 'command') throw new Error(`BUG: step "${step.id}" is no command`);
+  const filled = commandFor(around.plan, step.work, ({ step: from, output }) => {
+    const outputs = around.outputsOf(from);
+    return outputs !== null && Object.hasOwn(outputs, output) ? outputs[output] : undefined;
+  });
+  if (filled.kind === 'impossible') {
+    return Promise.resolve(failedBy({ reason: 'not-started', message: filled.message }));
+  }
+  const { retry, timeoutSec } = step;
+  const initialInterval = Math.max(retry.initialIntervalSec * 1000, MIN_INTERVAL_MS);
+  const { runCommand } = proxyActivities<Activities>({
+    activityId: step.id,
+    summary: summaryOf(step),
+    taskQueue: queueOf(step.runsOn),
+    startToCloseTimeout: (timeoutSec + BACKSTOP_SEC) * 1000,
+    heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
+    retry: {
+      maximumAttempts: retry.maxAttempts + MACHINERY_RETRIES,
+      initialInterval,
+      backoffCoefficient: retry.backoffCoefficient,
+      maximumInterval: Math.max(retry.maxIntervalSec * 1000, initialInterval),
+    },
+    // The default leaves the process running while the run goes on.
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    priority: { priorityKey: priorityKeyOf(step.priority === 'normal' ? around.priority : step.priority) },
+  });
+  return runCommand(taskOf(step, filled.work, around)).then(succeededBy, commandOutcome);
+}
+
+function taskOf(step: Step, work: CommandWork, { runId, origin, plan }: Surroundings): CommandTask {
+  return {
+    runId,
+    step: step.id,
+    root: origin.root,
+    work,
+    secrets: plan.secrets,
+    timeoutSec: step.timeoutSec,
+    retry: step.retry,
+    idempotent: step.idempotent,
+    outputs: step.outputs,
+  };
+}
+
+/** The one line the Web UI shows for a step; the server takes 400 bytes. */
+export const summaryOf = (step: Step): string =>
+  (step.name === step.id ? step.id : `${step.id} · ${step.name}`).slice(0, 120);

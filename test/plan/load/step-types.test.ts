@@ -1,0 +1,316 @@
+import { describe, expect, test } from 'vitest';
+import { commandOf, errorsOf, loaded, planWith, step } from './loading.js';
+
+const firstOf = async (fields: object, globals: object = {}) =>
+  (await loaded({ ...planWith([step('a', fields)]), globals })).steps[0]!;
+
+describe('a command', () => {
+  test('left bare has the documented defaults', async () => {
+    expect(await loaded(planWith([step('a')]))).toEqual({
+      planId: 'TEST',
+      version: '1',
+      description: '',
+      project: 'unknown',
+      phaseId: 'ORCHESTRATED',
+      maxConcurrency: 1,
+      env: {},
+      variables: {},
+      secrets: [],
+      steps: [
+        {
+          id: 'a',
+          name: 'a',
+          work: {
+            kind: 'command',
+            command: 'true',
+            args: [],
+            cwd: '.',
+            shell: false,
+            env: {},
+            envMode: 'inherit',
+          },
+          dependsOn: [],
+          timeoutSec: 1800,
+          retry: {
+            maxAttempts: 1,
+            initialIntervalSec: 0,
+            backoffCoefficient: 1,
+            maxIntervalSec: 0,
+            nonRetryableExitCodes: [],
+          },
+          idempotent: false,
+          critical: true,
+          onFailure: { kind: 'abort' },
+          condition: null,
+          outputs: {},
+          provides: [],
+          consumes: [],
+          tags: [],
+          group: null,
+          weight: null,
+          runsOn: null,
+          priority: 'normal',
+        },
+      ],
+    });
+  });
+
+  test('takes the globals where it says nothing, and null means nothing', async () => {
+    const globals = { default_timeout_sec: 7, default_retries: 4 };
+    for (const fields of [{}, { timeout_sec: null }]) {
+      expect(await firstOf(fields, globals)).toMatchObject({ timeoutSec: 7, retry: { maxAttempts: 5 } });
+    }
+    expect(await firstOf({ timeout_sec: 3, retries: 1 }, globals)).toMatchObject({
+      timeoutSec: 3,
+      retry: { maxAttempts: 2 },
+    });
+  });
+
+  test('with retries 0 is tried once, whatever the default is', async () => {
+    expect((await firstOf({ retries: 0 }, { default_retries: 4 })).retry.maxAttempts).toBe(1);
+  });
+
+  test('with the two old fields waits the same time before each attempt', async () => {
+    expect((await firstOf({ retries: 2, retry_delay_sec: 5 })).retry).toEqual({
+      maxAttempts: 3,
+      initialIntervalSec: 5,
+      backoffCoefficient: 1,
+      maxIntervalSec: 5,
+      nonRetryableExitCodes: [],
+    });
+  });
+
+  test('with retry waits longer and longer', async () => {
+    expect((await firstOf({ retry: { max_attempts: 4 } })).retry).toEqual({
+      maxAttempts: 4,
+      initialIntervalSec: 1,
+      backoffCoefficient: 2,
+      maxIntervalSec: 300,
+      nonRetryableExitCodes: [],
+    });
+    const retry = {
+      initial_interval_sec: 400.5,
+      backoff_coefficient: 1.5,
+      non_retryable_exit_codes: [2, 64],
+    };
+    expect((await firstOf({ retry }, { default_retries: 2 })).retry).toEqual({
+      maxAttempts: 3,
+      initialIntervalSec: 400.5,
+      backoffCoefficient: 1.5,
+      maxIntervalSec: 400.5,
+      nonRetryableExitCodes: [2, 64],
+    });
+  });
+
+  test.each([
+    [{ retry: { max_attempts: 0 } }, '"retry.max_attempts" must be a whole number from 1 to 10000, found 0'],
+    [
+      { retry: { backoff_coefficient: 0.5 } },
+      '"retry.backoff_coefficient" must be a number from 1 to 100, found 0.5',
+    ],
+    [{ retry: { initial_interval_sec: -1 } }, 'found -1'],
+    [
+      { retry: { non_retryable_exit_codes: [0] } },
+      '"retry.non_retryable_exit_codes[0]" must be a whole number from 1 to 255, found 0',
+    ],
+    [{ retry: 3 }, '"retry" must be an object such as {"max_attempts": 3}, found 3'],
+    [{ retry: {}, retries: 1 }, '"retries" and "retry" both say how often it is tried; keep one of them'],
+    [{ retry: {}, retry_delay_sec: 0 }, '"retry_delay_sec" and "retry" both say'],
+  ])('with %j is refused', async (fields, words) => {
+    const errors = await errorsOf(planWith([step('a', fields)]));
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toContain(words);
+  });
+
+  test('names its outputs by pointers into the result file, or into what it prints', async () => {
+    const outputs = {
+      version: '/package/version',
+      all: '',
+      count: { from: 'stdout', pointer: '/a~1b/0' },
+      first: { pointer: '/x' },
+    };
+    expect((await firstOf({ outputs })).outputs).toEqual({
+      version: { from: 'result', pointer: '/package/version' },
+      all: { from: 'result', pointer: '' },
+      count: { from: 'stdout', pointer: '/a~1b/0' },
+      first: { from: 'result', pointer: '/x' },
+    });
+  });
+
+  test.each([
+    { x: 'no-slash' },
+    { x: '/bad~2' },
+    { x: { from: 'stderr' } },
+    { x: { form: 'stdout' } },
+    { x: 5 },
+    { ['x'.repeat(65)]: '/x' },
+  ])('has no outputs %j', async (outputs) => {
+    expect((await errorsOf(planWith([step('a', { outputs })]))).join()).toContain('bad-value');
+  });
+
+  test('keeps everything else it says', async () => {
+    const fields = {
+      args: ['-v', '  spaced  ', ''],
+      cwd: 'sub',
+      env: { A: '1' },
+      env_mode: 'clean',
+      idempotent: true,
+      critical: false,
+      on_failure: 'skip_dependents',
+      provides: ['p'],
+      tags: ['t'],
+      ui_hints: { group: 'G', weight: 1.5 },
+      runs_on: 'gpu',
+      priority: 'high',
+    };
+    const made = await firstOf(fields);
+    expect(made).toMatchObject({
+      idempotent: true,
+      critical: false,
+      onFailure: { kind: 'skip_dependents' },
+      provides: ['p'],
+      tags: ['t'],
+      group: 'G',
+      weight: 1.5,
+      runsOn: 'gpu',
+      priority: 'high',
+    });
+    expect(commandOf(made)).toMatchObject({
+      args: ['-v', '  spaced  ', ''],
+      cwd: 'sub',
+      env: { A: '1' },
+      envMode: 'clean',
+    });
+  });
+
+  test('does not take a "with": its fields stand in the step', async () => {
+    expect(await errorsOf(planWith([step('a', { with: {} })]))).toEqual([
+      'conflict: step "a": "with" means nothing for "uses": "command"; it belongs to "uses": "plan" and "uses": "approval"',
+    ]);
+  });
+});
+
+describe('an approval', () => {
+  const approval = (fields: object = {}) => ({
+    id: 'ask',
+    name: 'Ask',
+    uses: 'approval',
+    with: { message: 'Go?' },
+    ...fields,
+  });
+
+  test('waits a day unless it says otherwise, whatever the default of commands is', async () => {
+    const globals = { default_timeout_sec: 5, default_retries: 3 };
+    const plan = await loaded({ ...planWith([approval()]), globals });
+    expect(plan.steps[0]).toMatchObject({
+      work: { kind: 'approval', message: 'Go?' },
+      timeoutSec: 86_400,
+      retry: { maxAttempts: 1 },
+    });
+    expect((await loaded(planWith([approval({ timeout_sec: 31_536_000 })]))).steps[0]!.timeoutSec).toBe(
+      31_536_000,
+    );
+  });
+
+  test('may name variables in its question', async () => {
+    const plan = planWith([approval({ with: { message: 'Ship ${V}?' } })]);
+    expect((await loaded(plan, { variables: { V: '2.0' } })).steps[0]!.work).toEqual({
+      kind: 'approval',
+      message: 'Ship 2.0?',
+    });
+  });
+
+  test.each([
+    [{ with: {} }, 'missing-field: step "ask": missing required field: with.message'],
+    [{ with: undefined }, 'missing-field: step "ask": missing required field: with'],
+    [{ with: { message: '' } }, '"with.message" must be a text of 1 to 4096 characters'],
+    [{ timeout_sec: 0 }, '"timeout_sec" must be'],
+    [{ retries: 1 }, '"retries" means nothing for "uses": "approval"; it belongs to "uses": "command"'],
+    [{ env: {} }, '"env" means nothing for "uses": "approval"'],
+    [{ outputs: {} }, '"outputs" means nothing'],
+    [{ idempotent: true }, '"idempotent" means nothing'],
+  ])('with %j is refused', async (fields, words) => {
+    const errors = await errorsOf(planWith([approval(fields)]));
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toContain(words);
+  });
+});
+
+describe('a fallback', () => {
+  const failing = step('fetch', { on_failure: { fallback: 'cached' } });
+
+  test('is a step of its own, named by the one it stands in for', async () => {
+    const plan = await loaded(planWith([failing, step('cached'), step('use', { depends_on: ['fetch'] })]));
+    expect(plan.steps.map((made) => made.onFailure)).toEqual([
+      { kind: 'fallback', step: 'cached' },
+      { kind: 'abort' },
+      { kind: 'abort' },
+    ]);
+  });
+
+  test('may have one of its own', async () => {
+    const chain = [failing, step('cached', { on_failure: { fallback: 'default' } }), step('default')];
+    expect(await errorsOf(planWith(chain))).toEqual([]);
+  });
+
+  test.each([
+    [
+      'is not there',
+      [failing, step('cache')],
+      'unknown-step: step "fetch" has the unknown step "cached" as its fallback; did you mean "cache"?',
+    ],
+    ['is the step itself', [step('a', { on_failure: { fallback: 'a' } })], 'step "a" is its own fallback'],
+    [
+      'has dependencies of its own',
+      [failing, step('x'), step('cached', { depends_on: ['x'] })],
+      'step "cached" is the fallback of "fetch", and has dependencies of its own',
+    ],
+    [
+      'stands in for two',
+      [failing, step('cached'), step('b', { on_failure: { fallback: 'cached' } })],
+      '"cached" is the fallback of "fetch" already',
+    ],
+    [
+      'is depended on',
+      [failing, step('cached'), step('c', { depends_on: ['cached'] })],
+      'step "c" depends on "cached", which only stands in for "fetch"; depend on "fetch"',
+    ],
+    [
+      'has its own step as a fallback',
+      [step('a', { on_failure: { fallback: 'b' } }), step('b', { on_failure: { fallback: 'a' } })],
+      'cycle: circular fallback detected: a → b → a',
+    ],
+  ])('that %s is refused', async (_, steps, words) => {
+    const errors = await errorsOf(planWith(steps));
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toContain(words);
+  });
+
+  test('provides what the step it stands in for provides, without a warning', async () => {
+    const steps = [
+      step('fetch', { provides: ['list'], on_failure: { fallback: 'cached' } }),
+      step('cached', { provides: ['list'] }),
+      step('use', { depends_on: ['fetch'], consumes: ['list'] }),
+    ];
+    const { problems } = await (await import('./loading.js')).load(planWith(steps));
+    expect(problems).toEqual([]);
+  });
+
+  test('alone providing something is above those that depend on the step it stands in for', async () => {
+    const steps = [
+      failing,
+      step('cached', { provides: ['list'] }),
+      step('use', { depends_on: ['fetch'], consumes: ['list'] }),
+    ];
+    expect(await errorsOf(planWith(steps))).toEqual([]);
+  });
+
+  test('has what the dependencies of that step provide, but nothing of that step', async () => {
+    const above = step('above', { provides: ['x'] });
+    const fetch = { ...failing, depends_on: ['above'], provides: ['y'] };
+    expect(await errorsOf(planWith([above, fetch, step('cached', { consumes: ['x'] })]))).toEqual([]);
+    expect((await errorsOf(planWith([above, fetch, step('cached', { consumes: ['y'] })]))).join()).toContain(
+      'no-provider',
+    );
+  });
+});

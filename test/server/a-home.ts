@@ -1,0 +1,58 @@
+/**
+ * A state directory of its own for a test, and nothing left of it afterwards.
+ */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inject, onTestFinished } from 'vitest';
+import { stopWorker } from '../../src/server/background-worker.js';
+import { holdersOf } from '../../src/server/database.js';
+import { stopServer, type World } from '../../src/server/embedded.js';
+import { freePort } from '../../src/server/free-port.js';
+import { databaseFile } from '../../src/server/paths.js';
+import { readServerRecord, type ServerRecord } from '../../src/server/server-record.js';
+import { workerRecords } from '../../src/server/worker-record.js';
+import { processesWith } from '../support/processes.js';
+
+export interface Home extends World {
+  readonly env: NodeJS.ProcessEnv;
+  /** What the person was told. */
+  readonly told: string[];
+  readonly server: () => ServerRecord;
+}
+
+/** Makes a state directory whose server and workers end with the test, whatever became of it. */
+export async function aHome(env: NodeJS.ProcessEnv = {}): Promise<Home> {
+  const home = mkdtempSync(join(tmpdir(), 'planwright-home-'));
+  const told: string[] = [];
+  const world: World = {
+    home,
+    env: {
+      ...process.env,
+      PLANWRIGHT_HOME: home,
+      PLANWRIGHT_PORT: String(await freePort(null)),
+      TEMPORAL_CLI_PATH: inject('temporalProgram'),
+      ...env,
+    },
+    tell: (line) => told.push(line),
+  };
+  onTestFinished(async () => {
+    for (const { cluster } of existsSync(home) ? workerRecords(home) : [])
+      await stopWorker(world, cluster, { force: true });
+    for (const pid of holdersOf(databaseFile(home))) process.kill(pid, 'SIGKILL');
+    await stopServer(world);
+    rmSync(home, { recursive: true, force: true });
+    const left = processesWith(home);
+    for (const pid of left) process.kill(pid, 'SIGKILL');
+    if (left.length > 0) throw new Error(`processes were left: ${left.join(', ')}`);
+  });
+  return {
+    ...world,
+    told,
+    server: () => {
+      const record = readServerRecord(home);
+      if (record === null) throw new Error('no server is recorded');
+      return record;
+    },
+  };
+}

@@ -1,0 +1,31 @@
+/**
+ * Writes `test/histories` anew: `npm run record-histories`. Done on purpose, when the workflow changes so that open
+ * runs of the release before need no care; never by a check.
+ */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { findProgram } from '../../src/server/find-program.js';
+import { packageRoot } from '../../src/package.js';
+import { openEngine, type Engine } from './engine.js';
+import { furtherLegs, scenarios } from './scenarios.js';
+
+const root = packageRoot();
+const folder = join(root, 'test', 'histories');
+rmSync(folder, { recursive: true, force: true });
+mkdirSync(folder, { recursive: true });
+const program = (await findProgram(process.env, console.error)).path;
+const bundle = join(root, 'dist', 'workflow-bundle.js');
+for (const [name, play] of Object.entries(scenarios)) {
+  const engine = await openEngine({ program, bundle });
+  // Ids of children are made from the run's: a replay must be given the same.
+  const named: Engine = { ...engine, start: (plan, options) => engine.start(plan, { id: name, ...options }) };
+  const handle = await play(named);
+  for (const suffix of ['', ...(furtherLegs[name] ?? [])]) {
+    const history = await engine.client.workflow.getHandle(handle.workflowId + suffix).fetchHistory();
+    writeFileSync(join(folder, `${name}${suffix}.json`), `${historyToJSON(history)}\n`);
+    console.error(`${name}${suffix}: ${history.events?.length ?? 0} events`);
+  }
+  await engine.close();
+}
+process.exit(0); // the SDK's runtime keeps the process

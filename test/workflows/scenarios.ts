@@ -1,0 +1,151 @@
+/**
+ * Runs whose histories are kept in `test/histories`, one for each thing that may happen to a run. Every release of
+ * the workflow must replay them: runs of people are open while they upgrade.
+ */
+import type { WorkflowHandle } from '@temporalio/client';
+import { planOf, type StepSketch } from '../plan/builder.js';
+import type { Engine } from './engine.js';
+
+export type Scenario = (engine: Engine) => Promise<WorkflowHandle>;
+
+const chain = (length: number): Record<string, StepSketch> =>
+  Object.fromEntries(
+    Array.from({ length }, (_, at) => [`s${at}`, { after: at === 0 ? [] : [`s${at - 1}`] }]),
+  );
+const diamond = { a: {}, b: { after: ['a'] }, c: { after: ['a'] }, d: { after: ['b', 'c'] } };
+const update = { reason: 'why not', actor: 'ann' };
+
+async function over(handle: WorkflowHandle): Promise<WorkflowHandle> {
+  await handle.result().catch(() => undefined); // how it ends is the scenario's own business
+  return handle;
+}
+
+/** Starts a plan whose step `held` fails. */
+const failing =
+  (plan: Record<string, StepSketch>): Scenario =>
+  async (engine) => {
+    const handle = await engine.start(planOf(plan));
+    (await engine.held('held')).fail();
+    return over(handle);
+  };
+
+export const scenarios: Readonly<Record<string, Scenario>> = {
+  success: async (engine) => over(await engine.start(planOf(diamond, 2))),
+  'failure-abort': failing({ held: {}, beside: {}, below: { after: ['held'] } }),
+  'failure-skip': failing({ held: { onFailure: 'skip_dependents' }, below: { after: ['held'] }, other: {} }),
+  'failure-continue': failing({ held: { onFailure: 'continue' }, below: { after: ['held'] } }),
+  'failure-fallback': failing({
+    held: { onFailure: { fallback: 'spare' } },
+    spare: {},
+    below: { after: ['held'] },
+  }),
+  'condition-and-outputs': async (engine) => {
+    const outputs = { sha: { from: 'result', pointer: '/sha' } } as const;
+    const plan = planOf({
+      make: { outputs },
+      yes: { after: ['make'], condition: 'steps.make.outputs.sha == "sha of make"' },
+      no: { after: ['make'], condition: 'steps.make.state == "failed"' },
+    });
+    return over(await engine.start(plan));
+  },
+  retry: async (engine) => {
+    const retry = {
+      maxAttempts: 2,
+      initialIntervalSec: 0,
+      backoffCoefficient: 1,
+      maxIntervalSec: 0,
+      nonRetryableExitCodes: [],
+    };
+    const handle = await engine.start(planOf({ held: { retry } }));
+    (await engine.held('held')).failForNow();
+    (await engine.held('held')).succeed();
+    return over(handle);
+  },
+  'lost-worker': async (engine) =>
+    over(await engine.start(planOf({ lost: { idempotent: true }, below: { after: ['lost'] } }))),
+  'cancel-by-signal': async (engine) => {
+    const handle = await engine.start(planOf({ held: {}, below: { after: ['held'] } }));
+    await engine.held('held');
+    await handle.signal('cancel', update);
+    return over(handle);
+  },
+  'cancel-natively': async (engine) => {
+    const handle = await engine.start(planOf({ held: {}, below: { after: ['held'] } }));
+    await engine.held('held');
+    await handle.cancel();
+    return over(handle);
+  },
+  'cancel-one-step': async (engine) => {
+    const handle = await engine.start(
+      planOf({ held: { onFailure: 'continue' }, below: { after: ['held'] } }),
+    );
+    await engine.held('held');
+    await handle.executeUpdate('cancelStep', { args: [{ step: 'held', ...update }] });
+    return over(handle);
+  },
+  'pause-and-resume': async (engine) => {
+    const handle = await engine.start(planOf({ held: {}, below: { after: ['held'] } }));
+    const command = await engine.held('held');
+    await handle.executeUpdate('pause', { args: [update] });
+    command.succeed();
+    await handle.executeUpdate('resume', { args: [update] });
+    return over(handle);
+  },
+  approval: async (engine) => {
+    const handle = await engine.start(
+      planOf({ ask: { work: { kind: 'approval', message: 'ok?' } }, below: { after: ['ask'] } }),
+    );
+    await handle.executeUpdate('approve', { args: [{ step: 'ask', approved: true, ...update }] });
+    return over(handle);
+  },
+  'sub-plan': async (engine) => {
+    const inner = planOf(diamond);
+    return over(
+      await engine.start(
+        planOf({
+          sub: { work: { kind: 'plan', path: 'inner.json', plan: inner } },
+          below: { after: ['sub'] },
+        }),
+      ),
+    );
+  },
+  'plan-in-chunks': async (engine) => {
+    const work = {
+      kind: 'command',
+      command: 'true',
+      args: ['x'.repeat(20_000)],
+      cwd: '.',
+      shell: false,
+      env: {},
+      envMode: 'inherit',
+    } as const;
+    return over(
+      await engine.start(
+        planOf(
+          Object.fromEntries(
+            Array.from({ length: 10 }, (_, at) => [
+              `s${at}`,
+              { work: { ...work, args: [...work.args, String(at)] } },
+            ]),
+          ),
+        ),
+      ),
+    );
+  },
+  // Its first leg: hands on, passes an outcome down, waits for the rest.
+  'many-legs': async (engine) => {
+    const handle = await engine.start(planOf({ held: {}, ...chain(60), end: { after: ['held', 's59'] } }), {
+      legEvents: 100,
+    });
+    const command = await engine.held('held');
+    await engine.reached(handle.workflowId, 's59');
+    command.succeed();
+    return over(handle);
+  },
+};
+
+/** Legs of other scenarios whose histories are kept beside the run's own. */
+export const furtherLegs: Readonly<Record<string, readonly string[]>> = {
+  'many-legs': ['~~1', '~~2'],
+  'sub-plan': ['~sub'],
+};

@@ -1,0 +1,45 @@
+import { configDefaults, defineConfig } from 'vitest/config';
+
+/** Tests that drive a real server or the built program; all others need neither and start at once. */
+const NEED_SERVER = [
+  'server',
+  'worker',
+  'bootstrap',
+  'workflows',
+  'client',
+  'record',
+  'cli',
+  'activities',
+  'e2e',
+];
+const withServer = NEED_SERVER.map((folder) => `test/${folder}/**/*.test.ts`);
+
+export default defineConfig({
+  test: {
+    pool: 'forks', // signals, process groups and the SDK's native state stay with their file
+    testTimeout: 60_000, // for a busy machine; a test that waits waits for an event
+    hookTimeout: 60_000,
+    env: {
+      // A person's own settings must not reach the tests, nor the tests a person's servers.
+      TEMPORAL_ADDRESS: '',
+      TEMPORAL_NAMESPACE: '',
+      TEMPORAL_PROFILE: '',
+      TEMPORAL_API_KEY: '',
+      TEMPORAL_CONFIG_FILE: '',
+    },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'plain',
+          include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...withServer],
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'server', include: withServer, globalSetup: ['test/global-setup.ts'] },
+      },
+    ],
+  },
+});
