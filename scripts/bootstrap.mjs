@@ -31,9 +31,11 @@ const tell = (line) => process.stderr.write(`planwright: ${line}\n`);
  */
 export async function bootstrap(root = ROOT) {
   if (isInstalled(root) && isBuilt(root)) return;
-  const work = async () => {
-    if (!isInstalled(root)) await during(tell, 'installing dependencies (npm ci)', () => install(root));
-    if (!isBuilt(root)) await during(tell, 'building', () => build(root));
+  /** @param {(pid: number) => void} share */
+  const work = async (share) => {
+    if (!isInstalled(root))
+      await during(tell, 'installing dependencies (npm ci)', () => install(root, share));
+    if (!isBuilt(root)) await during(tell, 'building', () => build(root, share));
   };
   const onWait = () => tell('another process is preparing this checkout: waiting for it');
   await withLock(join(root, '.planwright', 'bootstrap'), 'prepare the checkout', work, { onWait });
@@ -41,26 +43,27 @@ export async function bootstrap(root = ROOT) {
 
 /**
  * @param {string} root
+ * @param {(pid: number) => void} share
  */
-async function install(root) {
+async function install(root, share) {
   const [program, ...args] = npm();
-  await run(root, program, [
-    ...args,
-    'ci',
+  const flags = [
     '--ignore-scripts', // nothing that a dependency brings is run
     '--include=dev', // the compiler is one, also where NODE_ENV says production
     '--no-audit',
     '--no-fund',
     '--loglevel=error',
-  ]);
+  ];
+  await run('npm ci', share, program, [...args, 'ci', ...flags], root);
   writeInstallStamp(root);
 }
 
 /**
  * @param {string} root
+ * @param {(pid: number) => void} share
  */
-async function build(root) {
-  await run(root, process.execPath, [join(root, 'scripts', 'build.mjs')]);
+async function build(root, share) {
+  await run('the build', share, process.execPath, [join(root, 'scripts', 'build.mjs')], root);
 }
 
 /**
@@ -76,18 +79,20 @@ function npm() {
 /**
  * Runs a program, and keeps its output to itself unless it fails.
  *
- * @param {string} cwd
+ * @param {string} what
+ * @param {(pid: number) => void} share - should we be killed, it goes on: the lock must stay taken until it has ended
  * @param {string} program
  * @param {readonly string[]} args
+ * @param {string} cwd
  * @returns {Promise<void>}
  */
-function run(cwd, program, args) {
+function run(what, share, program, args, cwd) {
   const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  if (child.pid !== undefined) share(child.pid);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text) => (output = (output + text).slice(-8_000)));
   }
-  const what = [program, ...args].map((word) => basename(word)).join(' ');
   return new Promise((resolve, reject) => {
     child.on('error', (error) => {
       reject(
@@ -101,7 +106,7 @@ function run(cwd, program, args) {
       else
         reject(
           new BootstrapError(
-            `"${what}" ended with ${signal ?? `exit code ${code}`}. Its last words:\n${output.trim()}`,
+            `${what} ended with ${signal ?? `exit code ${code}`}. Its last words:\n${output.trim()}`,
           ),
         );
     });

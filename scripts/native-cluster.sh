@@ -81,13 +81,13 @@ start() {
 # stop NAME SIGNAL: ends one and waits for its end.
 stop() {
   local pid="${pid_of[$1]:-}"
-  if [ -z "$pid" ]; then return; fi
+  if [ -z "$pid" ]; then return 0; fi # in a trap, a plain `return` gives the status from before the trap
   unset "pid_of[$1]"
   kill -s "$2" "$pid" 2>/dev/null || true
   wait "$pid" 2>/dev/null || true
 }
 
-# Ends everything, newest first, shows the ends of the logs if it went wrong, and removes `work`.
+# Ends everything, newest first, shows the ends of the logs if it failed (exit code 1), and removes `work`.
 clean_up() {
   local status=$? i name
   trap - EXIT INT TERM HUP
@@ -98,11 +98,11 @@ clean_up() {
       *) stop "$name" TERM ;;
     esac
   done
-  if [ "$status" -ne 0 ] && [ "$status" -lt 128 ]; then
-    for name in "${started[@]}"; do
+  if [ "$status" -eq 1 ] && [ ${#started[@]} -gt 0 ]; then
+    while read -r name; do # once each, also what was started again
       say "--- the end of $name's output"
-      tail -5 "$work/$name.log" | cut -c 1-400 >&2
-    done
+      tail -n 5 "$work/$name.log" | cut -c 1-400 >&2
+    done < <(printf '%s\n' "${started[@]}" | sort -u)
   fi
   rm -rf "$work"
   exit "$status"

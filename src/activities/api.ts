@@ -57,6 +57,31 @@ export interface CancelRunTask {
   readonly temporalRunId: string;
 }
 
+/** A part of a step's output, wanted from the host that has it. */
+export interface ReadLogTask {
+  readonly runId: string;
+  /** As in `LogRef`: relative to the run's directory. */
+  readonly path: string;
+  /** In bytes; below 0: so many before the end. */
+  readonly from: number;
+  /** At most 512 KB come at once. */
+  readonly maxBytes: number;
+}
+
+export interface LogPiece {
+  readonly base64: string;
+  /** Where the piece begins. */
+  readonly from: number;
+  /** Of the whole log, now: it may grow. */
+  readonly size: number;
+}
+
+/** Activities that only one host can do: they are called on its own queue (`hostQueue`). */
+export interface HostActivities {
+  /** Reads a part of a log. Throws `NoSuchLog`, not to be tried again. Safe to run twice: it only reads. */
+  readLog(task: ReadLogTask): Promise<LogPiece>;
+}
+
 /** Every activity, by the name the workflow calls it. */
 export interface Activities {
   /** Runs a step's command to its end. Safe to run twice: attempts are counted, an old one's processes are dead first. */

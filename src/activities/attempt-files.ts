@@ -22,7 +22,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { runDirectory } from '../home.js';
 import { isMissing, readJson } from '../os/json-file.js';
 import type { ProcessIdentity } from '../os/process-identity.mjs';
@@ -101,7 +101,6 @@ export function openStep(
   if (!STEP_ID.test(step)) throw new RangeError(`"${step}" is not a step id`);
   const files = stepFiles(home, host, runId, step);
   const made = mkdirSync(files.directory, { recursive: true, mode: 0o700 });
-  mkdirSync(runningFolder(home, host), { recursive: true, mode: 0o700 });
   return { ...files, isNew: made !== undefined };
 }
 
@@ -156,7 +155,15 @@ export function claimStart(step: StepFiles, after: number): AttemptFiles {
 
 /** Says that a start is about to be: before there is a process. */
 export function writeOpening(files: AttemptFiles, opening: Opening): void {
-  writeFileSync(files.running, `${JSON.stringify(opening)}\n`, { flag: 'wx', mode: 0o600 });
+  const write = (): void =>
+    writeFileSync(files.running, `${JSON.stringify(opening)}\n`, { flag: 'wx', mode: 0o600 });
+  try {
+    write();
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    mkdirSync(dirname(files.running), { recursive: true, mode: 0o700 }); // the first start of this host
+    write();
+  }
 }
 
 /**

@@ -9,12 +9,11 @@ const LONGEST_MS = 2 ** 31 - 1;
 export function after(ms: number, act: () => void): () => void {
   const due = performance.now() + ms;
   let timer: NodeJS.Timeout;
-  const wait = (): void => {
-    const left = due - performance.now();
-    if (left <= 0) act();
-    else timer = setTimeout(wait, Math.min(Math.ceil(left), LONGEST_MS));
+  const arm = (): void => {
+    timer = setTimeout(look, Math.min(Math.ceil(due - performance.now()), LONGEST_MS));
   };
-  timer = setTimeout(wait, Math.min(ms, LONGEST_MS));
+  const look = (): void => (performance.now() < due ? arm() : act());
+  arm();
   return () => clearTimeout(timer);
 }
 

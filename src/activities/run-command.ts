@@ -1,6 +1,7 @@
 /**
  * Runs a step's command, as many times as its retries allow: each attempt is a start of this activity by Temporal.
  */
+import { setMaxListeners } from 'node:events';
 import { ApplicationFailure, CancelledFailure, Context, type Info } from '@temporalio/activity';
 import { ApplicationFailureCategory } from '@temporalio/common';
 import type { Attempt, StepFailure } from '../plan/attempt.js';
@@ -43,8 +44,12 @@ export interface CommandWorld {
  * before the next begins, and each start is either an attempt, a loss or given back (see `tally.ts`).
  */
 export function runCommandIn(world: CommandWorld): Activities['runCommand'] {
+  // Each step at work listens; Node would take more than ten for a leak.
+  setMaxListeners(0, world.draining, world.ending);
+  // A copy: each look into `process.env` asks the system.
+  const steady = { ...world, env: { ...world.env } };
   return async (task) => {
-    const start = new CommandStart(world, task);
+    const start = new CommandStart(steady, task);
     try {
       return await start.run();
     } finally {

@@ -37,7 +37,7 @@ export async function followToEnd(
       signal: interrupts.left,
       footer: () => interrupts.footer,
     });
-    if (record === null) return leave(world, runId, options);
+    if (record === null) return leave(world, runId, interrupts.isCanceling, options);
     const quarantine = readQuarantine(link.home, runId);
     const status = runStatus({ record, live: new Map(), quarantine });
     if (options.json) printJsonLine(world, { type: 'result', ...status });
@@ -59,9 +59,19 @@ export async function followToEnd(
 }
 
 /** The run goes on: say how to come back to it. */
-function leave(world: World, runId: string, { json, onInterrupt }: FollowOptions): ExitCode {
+function leave(
+  world: World,
+  runId: string,
+  isCanceling: boolean,
+  { json, onInterrupt }: FollowOptions,
+): ExitCode {
   const program = programName(world.env);
-  if (!json) world.err.write(`The run goes on.\n  ${program} watch ${runId}\n  ${program} cancel ${runId}\n`);
+  const lines = [
+    isCanceling ? 'The run is still being canceled.' : 'The run goes on.',
+    `  ${program} watch ${runId}`,
+    ...(isCanceling ? [] : [`  ${program} cancel ${runId}`]),
+  ];
+  if (!json) world.err.write(lines.map((line) => `${line}\n`).join(''));
   return onInterrupt === 'leave' ? 0 : 1;
 }
 
@@ -70,6 +80,7 @@ class Interrupts {
   readonly #leaving = new AbortController();
   readonly #forget: () => void;
   footer: string | null = null;
+  isCanceling = false;
 
   constructor(
     world: World,
@@ -87,6 +98,7 @@ class Interrupts {
       count += 1;
       if (count > 2) return;
       if (count === 2) return this.#leaving.abort();
+      this.isCanceling = true;
       say('canceling: waiting for what runs to end (Ctrl-C again leaves it)');
       cancelRun(link, runId, { reason: 'Ctrl-C', actor: currentActor() }).catch((error: unknown) =>
         say(`could not be canceled: ${error instanceof Error ? error.message : String(error)}`),

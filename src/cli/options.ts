@@ -18,7 +18,7 @@ export const addVariables = (command: Command): Command =>
 function takeVariable(text: string, before: Variables): Variables {
   const at = text.indexOf('=');
   if (at <= 0) throw new InvalidArgumentError(`"${text}" is not of the form NAME=VALUE.`);
-  const variables: Record<string, string> = Object.assign(Object.create(null), before);
+  const variables = Object.assign(Object.create(null) as Record<string, string>, before);
   variables[text.slice(0, at)] = text.slice(at + 1);
   return variables;
 }

@@ -12,6 +12,7 @@ import { eventLine } from './progress/event-line.js';
 import { frame, noticeText, type Board } from './progress/frame.js';
 import { LiveRegion } from './progress/live-region.js';
 import { programName } from './program-name.js';
+import { cut } from './text/width.js';
 import type { World } from './world.js';
 
 export interface WatchOptions {
@@ -58,9 +59,14 @@ function liveView(world: World, { footer }: WatchOptions): View {
   const paint = paintFor(world.env, err);
   const program = programName(world.env);
   let board: Omit<Board, 'footer' | 'program'> | null = null;
+  /** What is known before the run has told anything. */
+  let early: Notice | null = null;
   let last: { readonly lines: string[]; readonly at: number; readonly key: unknown[] } | null = null;
   const picture = (): string[] => {
-    if (board === null) return [];
+    if (board === null) {
+      const words = early === null ? 'waiting for the run to begin …' : noticeText(early, world.now());
+      return [paint.dim(cut(` ${words}`, err.size().columns - 1, paint.marks.ellipsis))];
+    }
     const now = world.now();
     const size = err.size();
     const key = [board, footer(), size.columns, size.rows];
@@ -69,11 +75,13 @@ function liveView(world: World, { footer }: WatchOptions): View {
     last = { lines: frame({ ...board, program, footer: footer() }, size, now, paint), at: now, key };
     return last.lines;
   };
+  err.write('\n');
   const region = new LiveRegion(err, picture);
-  const close = (): void => region.close(board === null ? null : picture());
+  const close = (): void => region.close(board === null ? [] : picture());
   const forget = world.onExit(close); // the cursor comes back however this ends
   return {
     take({ record, live, notice }) {
+      early = notice;
       if (record !== null) board = { record, live, notice };
     },
     close() {

@@ -20,6 +20,7 @@ import {
 import { PlanwrightError } from './errors.js';
 import type { Link } from './link.js';
 import { answered, readRun } from './read-run.js';
+import { stepNamed } from './step-named.js';
 
 /** Who asks, and why. */
 export interface Because {
@@ -77,8 +78,8 @@ export const approveStep = (
 
 /** Whether canceling a step aborts the whole run. */
 export function abortsRun({ record }: Pick<RunView, 'record'>, step: string): boolean {
-  const found = record.plan.steps.find((one) => one.id === step);
-  return found !== undefined && found.critical && found.onFailure.kind === 'abort';
+  const { critical, onFailure } = stepNamed(record, step);
+  return critical && onFailure.kind === 'abort';
 }
 
 /**
@@ -117,32 +118,36 @@ async function update<Request>(link: Link, runId: string, name: string, request:
   const client = await openRun(link, runId, 'changed');
   let leg = runId;
   for (let tries = 0; tries < HAND_OVER_TRIES; tries += 1) {
-    const handed = await answered(runId, () => tryUpdate(client, leg, name, request));
-    if (handed === 'done') return;
-    if (handed === null)
-      await sleep(HAND_OVER_MS); // it is handing over just now: the next leg has no name yet
-    else leg = handed;
+    const answer = await answered(runId, () => tryUpdate(client, leg, name, request));
+    if (answer.kind === 'taken') return;
+    if (answer.by === null) await sleep(HAND_OVER_MS);
+    else leg = answer.by;
   }
   throw refused(`run "${runId}" is changing over from one workflow to the next`, ['try again in a moment']);
 }
 
-/** Returns `done`, or the workflow that took over; null when that is not known yet. */
+type Answer =
+  | { readonly kind: 'taken' }
+  /** Another workflow carries the run now; null while it has no name yet. */
+  | { readonly kind: 'handed-on'; readonly by: string | null };
+
 async function tryUpdate<Request>(
   client: Client,
   workflowId: string,
   name: string,
   request: Request,
-): Promise<'done' | string | null> {
+): Promise<Answer> {
   try {
     await client.withDeadline(Date.now() + ANSWER_MS, () =>
       client.workflow.getHandle(workflowId).executeUpdate<void, [Request]>(name, { args: [request] }),
     );
-    return 'done';
+    return { kind: 'taken' };
   } catch (error) {
     const cause = error instanceof Error && error.name === 'WorkflowUpdateFailedError' ? error.cause : null;
     if (!isApplicationFailure(cause)) throw error;
-    if (cause.type === HANDED_ON) return typeof cause.details?.[0] === 'string' ? cause.details[0] : null;
-    throw refused(cause.message);
+    if (cause.type !== HANDED_ON) throw refused(cause.message);
+    const by = cause.details?.[0];
+    return { kind: 'handed-on', by: typeof by === 'string' ? by : null };
   }
 }
 

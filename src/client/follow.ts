@@ -1,10 +1,12 @@
 /**
  * Follows a run to its end, through dead workers and a dead server.
  */
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { LiveAttempt } from '../plan/live.js';
 import type { RunRecord, StepRecord } from '../plan/record.js';
+import { PlanwrightError } from './errors.js';
 import { RunWatch } from './run-watch.js';
 
 /** Why nothing new is known. `since` in milliseconds since 1970. */
@@ -31,7 +33,7 @@ export interface FollowWorld {
   readonly client: Client;
   /** Returns the complete record of the closed run. */
   readonly finalRecord: () => Promise<RunRecord>;
-  /** Called when the server has not answered, before each further try: what can be started again is. */
+  /** Called when nobody has answered for a while, and again while that lasts: what can be started again is. */
   readonly onSilence?: () => Promise<void>;
   /** Ends the following without harm to the run. */
   readonly signal?: AbortSignal;
@@ -43,6 +45,8 @@ const SLOWEST_MS = 1_000;
 const SLOWER = 1.3;
 /** A worker answers a query at once; one that replays a long history first takes seconds. */
 const ANSWER_MS = 6_000;
+/** The keeper of a worker brings it and the server back within seconds; after these somebody else must. */
+const SILENCE_MS = 8_000;
 /** Retries and heartbeats of running steps are asked for once a second, and only when a step runs that long. */
 const LIVE_EVERY_MS = 1_000;
 
@@ -53,6 +57,7 @@ const LIVE_EVERY_MS = 1_000;
  */
 export async function* follow(world: FollowWorld, runId: string): AsyncGenerator<RunUpdate> {
   const closing = new AbortController();
+  setMaxListeners(0, closing.signal); // one for each minute that the end is waited for
   const ended = watchForEnd(world, runId, closing.signal);
   try {
     yield* updates(world, runId, ended);
@@ -72,6 +77,7 @@ async function* updates(world: FollowWorld, runId: string, end: End): AsyncGener
   let liveAt = 0;
   let notice: Notice | null = null;
   let pause = FASTEST_MS;
+  let revivedAt = 0;
   while (!world.signal?.aborted) {
     let changed: readonly StepRecord[] = [];
     let lookedAgain = false;
@@ -93,7 +99,10 @@ async function* updates(world: FollowWorld, runId: string, end: End): AsyncGener
       if (world.signal?.aborted) return;
       if (isNotFound(error) || !isSilence(error)) throw error;
       notice = await whyNoAnswer(watch, notice);
-      if (notice.kind === 'no-server') await world.onSilence?.();
+      if (notice.kind !== 'stuck' && Date.now() - Math.max(notice.since, revivedAt) > SILENCE_MS) {
+        revivedAt = Date.now();
+        await world.onSilence?.();
+      }
     }
     const isNews = changed.length > 0 || lookedAgain || !sameNotice(before, notice);
     if (isNews) yield { record: watch.record, changed, live, notice, isFinal: false };
@@ -103,8 +112,19 @@ async function* updates(world: FollowWorld, runId: string, end: End): AsyncGener
 }
 
 /** A question that nobody waits for any more is dropped. */
-const unlessLeft = <T>({ client, signal }: FollowWorld, ask: () => Promise<T>): Promise<T> =>
-  signal === undefined ? ask() : client.withAbortSignal(signal, ask);
+async function unlessLeft<T>({ client, signal }: FollowWorld, ask: () => Promise<T>): Promise<T> {
+  if (signal === undefined) return ask();
+  // The SDK adds a listener for each call and leaves it there: so each question has a signal of its own.
+  const own = new AbortController();
+  setMaxListeners(0, own.signal);
+  const drop = (): void => own.abort();
+  signal.addEventListener('abort', drop, { once: true });
+  try {
+    return await client.withAbortSignal(own.signal, ask);
+  } finally {
+    signal.removeEventListener('abort', drop);
+  }
+}
 
 const runsLong = (record: RunRecord | null): boolean =>
   record !== null &&
@@ -169,12 +189,14 @@ function watchForEnd({ client }: FollowWorld, runId: string, signal: AbortSignal
 const named = (error: unknown, name: string): boolean => error instanceof Error && error.name === name;
 /** Nobody answered, or nobody could: what passes by itself when a server or a worker comes back. */
 export const isSilence = (error: unknown): boolean =>
-  [
-    'ServiceError',
-    'QueryNotRegisteredError',
-    'QueryRejectedError',
-    'WorkflowUpdateRPCTimeoutOrCancelledError',
-  ].some((name) => named(error, name));
+  SILENT.some((name) => named(error, name)) ||
+  (error instanceof PlanwrightError && error.code === 'no-worker');
+const SILENT = [
+  'ServiceError',
+  'QueryNotRegisteredError',
+  'QueryRejectedError',
+  'WorkflowUpdateRPCTimeoutOrCancelledError',
+];
 /** A run that ended otherwise than succeeded ends its wait this way. */
 const isRunFailure = (error: unknown): boolean => named(error, 'WorkflowFailedError');
 export const isNotFound = (error: unknown): boolean => named(error, 'WorkflowNotFoundError');

@@ -23,5 +23,7 @@ export interface Link {
   target(): Promise<Target>;
   /** Starts a worker where none is. */
   ensureWorker(): Promise<void>;
+  /** Starts again what was there and is gone: the embedded server, its worker. Of a cluster elsewhere nothing. */
+  revive(): Promise<void>;
   close(): Promise<void>;
 }

@@ -40,13 +40,13 @@ function stuckIn(task: PendingTask | null): Described['stuck'] {
 }
 
 // PendingActivityState, by the numbers of Temporal's published API: the SDK has no names for them at run time.
-const SCHEDULED = 1;
+const SCHEDULED: number = 1;
 
 async function liveAttempt(client: Client, pending: Pending): Promise<LiveAttempt> {
   const heartbeat = await heartbeatOf(client, pending);
   const ended = heartbeat?.attempts ?? [];
   const nextAt = timeOf(pending.nextAttemptScheduleTime);
-  const waits = pending.state === SCHEDULED;
+  const waits = Number(pending.state) === SCHEDULED;
   const tried = (pending.attempt ?? 1) > 1;
   return {
     number: (heartbeat?.endings ?? 0) + 1,

@@ -11,6 +11,7 @@ import type { LiveAttempt } from '../plan/live.js';
 import type { StepRecord } from '../plan/record.js';
 import { runFiles } from '../record/layout.js';
 import { PlanwrightError } from './errors.js';
+import { stepNamed } from './step-named.js';
 import type { RunView } from './views.js';
 
 export type LogStream = 'stdout' | 'stderr';
@@ -42,11 +43,7 @@ export async function logFiles(
   choice: LogChoice,
 ): Promise<LogFile[]> {
   const { runId } = record.head;
-  if (choice.step !== undefined && !record.plan.steps.some((step) => step.id === choice.step)) {
-    throw new PlanwrightError('no-such-step', `there is no step "${choice.step}" in run "${runId}"`, [
-      `planwright show ${runId}    lists its steps`,
-    ]);
-  }
+  if (choice.step !== undefined) stepNamed(record, choice.step);
   const directory = runFiles(home, runId).directory;
   const steps = record.steps.filter((step) => choice.step === undefined || step.id === choice.step);
   const files: LogFile[] = [];

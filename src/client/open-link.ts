@@ -91,6 +91,12 @@ export function openLink({
       })();
       return worker;
     },
+    async revive() {
+      const target = (await opened)?.target;
+      if (!startWorker || target?.embedded !== true) return;
+      const { up } = await import('../server/lifecycle.js');
+      await up({ home, env, tell });
+    },
     async close() {
       const open = await opened?.catch(() => null);
       await open?.client.connection.close();

@@ -202,6 +202,11 @@ export async function followed(
   const world: FollowWorld = {
     client,
     finalRecord: () => finalRecord(link, client, runId),
+    // What cannot be started now may be later: the silence goes on, and is shown.
+    onSilence: () =>
+      link
+        .revive()
+        .catch((error: unknown) => link.tell(error instanceof Error ? error.message : String(error))),
     ...(signal ? { signal } : {}),
   };
   return follow(world, runId);

@@ -11,7 +11,7 @@ import { slicePlan } from '../plan/slice.js';
 import { PlanError, PlanwrightError } from './errors.js';
 import type { Link } from './link.js';
 import { loadPlanFile } from './load.js';
-import { startRun, type StartedRun } from './start-run.js';
+import type { StartedRun } from './start-run.js';
 
 export interface StartOptions {
   /** Relative to `cwd`. */
@@ -78,8 +78,11 @@ export async function preparePlan(options: StartOptions): Promise<Prepared> {
 }
 
 /** Starts what was prepared. */
-export const startPrepared = (link: Link, prepared: Prepared): Promise<StartedRun> =>
-  startRun(link, { ...prepared, reuse: {}, retryOf: null });
+export async function startPrepared(link: Link, prepared: Prepared): Promise<StartedRun> {
+  // It brings in a part of the SDK: a plan that is wrong is told of before that is loaded.
+  const { startRun } = await import('./start-run.js');
+  return startRun(link, { ...prepared, reuse: {}, retryOf: null });
+}
 
 /** Returns the plan cut down to some of its steps. */
 export async function sliceOf(

@@ -11,6 +11,7 @@
  */
 import {
   closeSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -22,7 +23,7 @@ import {
 } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { lifeOf, ownIdentity } from './process-identity.mjs';
+import { identityOf, lifeOf, ownIdentity } from './process-identity.mjs';
 
 /** How often a waiting process looks again. */
 const LOOK_MS = 50;
@@ -38,6 +39,7 @@ const NAMELESS_MS = 2_000;
 /**
  * @typedef {object} Owner
  * @property {import('./process-identity.mjs').ProcessIdentity} process
+ * @property {import('./process-identity.mjs').ProcessIdentity | null} helper - see `share`
  * @property {string} purpose
  * @property {boolean} done
  */
@@ -48,7 +50,8 @@ const NAMELESS_MS = 2_000;
  * @template T
  * @param {string} path - the lock's files are `<path>.<number>`; the folder is made
  * @param {string} purpose - what the holder does, for those who wait
- * @param {() => T | Promise<T>} work
+ * @param {(share: (pid: number) => void) => T | Promise<T>} work - may share the lock with a process that it starts: when
+ *   the holder is killed, the lock stays taken until that one has ended, too
  * @param {{ onWait?: (owner: Owner) => void, signal?: AbortSignal }} [options] - `onWait` is called once, when another keeps it for long
  * @returns {Promise<T>}
  */
@@ -60,12 +63,12 @@ export async function withLock(path, purpose, work, { onWait, signal } = {}) {
     const newest = newestOf(path);
     const owner = newest === 0 ? null : ownerOf(`${path}.${newest}`);
     if (owner === null) {
-      const release = take(path, newest + 1, purpose);
-      if (release === null) continue;
+      const taken = take(path, newest + 1, purpose);
+      if (taken === null) continue;
       try {
-        return await work();
+        return await work(taken.share);
       } finally {
-        release();
+        taken.release();
       }
     }
     if (!told && owner !== 'unnamed' && performance.now() - start > WORTH_TELLING_MS) {
@@ -82,12 +85,12 @@ export async function withLock(path, purpose, work, { onWait, signal } = {}) {
  * @param {string} path
  * @param {number} number
  * @param {string} purpose
- * @returns {(() => void) | null}
+ * @returns {{ share: (pid: number) => void, release: () => void } | null}
  */
 function take(path, number, purpose) {
   const file = `${path}.${number}`;
   /** @type {Owner} */
-  const owner = { process: ownIdentity(), purpose, done: false };
+  let owner = { process: ownIdentity(), helper: null, purpose, done: false };
   let descriptor;
   try {
     descriptor = openSync(file, 'wx', 0o600);
@@ -95,7 +98,13 @@ function take(path, number, purpose) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return null;
     throw error;
   }
-  writeSync(descriptor, JSON.stringify(owner), 0);
+  const write = () => {
+    // Whoever reads at this moment finds the old text, the new one, or a mixture: that counts as just being named.
+    const text = JSON.stringify(owner);
+    writeSync(descriptor, text, 0);
+    ftruncateSync(descriptor, Buffer.byteLength(text));
+  };
+  write();
   if (newestOf(path) !== number) {
     closeSync(descriptor);
     rmSync(file, { force: true });
@@ -104,11 +113,17 @@ function take(path, number, purpose) {
   for (const old of numbersOf(path)) if (old < number) rmSync(`${path}.${old}`, { force: true });
   const beat = setInterval(() => touch(file), BEAT_MS);
   beat.unref();
-  return () => {
-    clearInterval(beat);
-    // One write of the same length: whoever reads at this moment finds the old text or the new one.
-    writeSync(descriptor, JSON.stringify({ ...owner, done: true }).padEnd(JSON.stringify(owner).length), 0);
-    closeSync(descriptor);
+  return {
+    share: (pid) => {
+      owner = { ...owner, helper: identityOf(pid) };
+      write();
+    },
+    release: () => {
+      clearInterval(beat);
+      owner = { ...owner, done: true };
+      write();
+      closeSync(descriptor);
+    },
   };
 }
 
@@ -145,8 +160,8 @@ function ownerOf(file) {
     return silentMs < NAMELESS_MS ? 'unnamed' : null;
   }
   if (owner.done) return null;
-  const life = lifeOf(owner.process);
-  return life === 'alive' || (life === 'unknown' && silentMs < SILENCE_MS) ? owner : null;
+  const lives = [owner.process, owner.helper].map((holder) => (holder === null ? 'dead' : lifeOf(holder)));
+  return lives.includes('alive') || (lives.includes('unknown') && silentMs < SILENCE_MS) ? owner : null;
 }
 
 /** @param {string} path */

@@ -106,7 +106,9 @@ function access(node: ASTNode & { op: '.' | '[]' | '.?' | '[?]' }, around: Surro
   // A step is worth its outputs: whatever is read of it, no more than that comes out.
   return {
     cost,
-    size: constant(holder.args === 'vars' ? around.sizeOfVariable(typeof name === 'string' ? name : '') : MAX_OUTPUT_BYTES),
+    size: constant(
+      holder.args === 'vars' ? around.sizeOfVariable(typeof name === 'string' ? name : '') : MAX_OUTPUT_BYTES,
+    ),
   };
 }
 

@@ -6,7 +6,7 @@ import type { Environment, ParseResult } from '@marcbachmann/cel-js';
 import { costOf, MAX_COST } from './condition-cost.js';
 import { examineTree, type ConditionFault, type ConditionRead } from './condition-rules.js';
 import type { Json } from './plan.js';
-import { quote } from './quote.js';
+import { harmless, quote } from './quote.js';
 import type { ConditionStep, Judge } from './run.js';
 
 /** Characters of a condition. */
@@ -147,8 +147,8 @@ function parse(environment: Environment, condition: string): ParseResult {
 /** The library's own words, in one line and without its drawing of the place. */
 function reasonOf(error: unknown): string {
   if (typeof error !== 'object' || error === null) return String(error);
-  if ('summary' in error && typeof error.summary === 'string') return lowerFirst(error.summary);
-  return error instanceof Error ? lowerFirst(error.message.split('\n')[0]!) : 'unknown error';
+  if ('summary' in error && typeof error.summary === 'string') return lowerFirst(harmless(error.summary));
+  return error instanceof Error ? lowerFirst(harmless(error.message)) : 'unknown error';
 }
 
 const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);

@@ -37,7 +37,7 @@ export function follow(run: Run, index: number, at: number): void {
 /** Releases every pending step that waits for nothing. */
 export function open(run: Run): void {
   run.waits.forEach((waits, index) => {
-    if (waits === 0 && run.states[index]!.kind === 'pending') release(run, index, []);
+    if (waits === 0) release(run, index, []);
   });
 }
 

@@ -2,10 +2,13 @@
  * The graph that dependencies make: its levels, its cycles, and who stands above whom. Nothing here recurses, so a
  * chain of any length is fine, and nothing compares all steps with all.
  */
+import type { OnFailure } from './plan.js';
 
 export interface GraphStep {
   readonly id: string;
   readonly dependsOn: readonly string[];
+  /** A fallback comes below the step it stands in for, as if it depended on it. */
+  readonly onFailure?: OnFailure;
 }
 
 /** Steps by index. Dependencies that are not there are left out; of two steps with one id the first counts. */
@@ -27,6 +30,11 @@ export function graphOf(steps: readonly GraphStep[]): Graph {
       if (index !== undefined) known.push(index);
     }
     return known.length > 1 ? [...new Set(known)] : known;
+  });
+  steps.forEach(({ onFailure }, index) => {
+    const fallback = onFailure?.kind === 'fallback' ? indexOf.get(onFailure.step) : undefined;
+    if (fallback !== undefined && !dependencies[fallback]!.includes(index))
+      dependencies[fallback]!.push(index);
   });
   return { indexOf, dependencies };
 }

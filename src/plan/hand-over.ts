@@ -6,10 +6,10 @@
  */
 import { isHeld, open } from './follow.js';
 import type { Plan } from './plan.js';
+import { mayBeReadBy } from './reads.js';
 import type { StepKind } from './record.js';
 import {
   emptyRun,
-  hasFailed,
   isStopping,
   RELEASED,
   setState,
@@ -33,7 +33,7 @@ export interface HandOver {
   readonly tolerated: readonly number[];
   /** Indices of those asked to stop, when nobody has been told yet. */
   readonly toStop: readonly number[];
-  /** Ended steps that later ones may ask for. */
+  /** Ended steps that those in `plan` may ask for. */
   readonly before: Readonly<Record<string, ConditionStep>>;
   readonly earlier: Earlier;
   readonly paused: boolean;
@@ -46,10 +46,7 @@ export interface HandOver {
  */
 export function handOver(run: Run): { readonly handOver: HandOver; readonly goesOn: readonly number[] } {
   if (isStopping(run)) throw new Error('BUG: a run that is stopping is not handed over');
-  const goesOn = run.states.flatMap((state, index) => {
-    const isOpen = !isOver(state) || isHeld(run, index);
-    return isOpen || mayStillBeNeeded(run, index) || isUndecided(run, index) ? [index] : [];
-  });
+  const goesOn = openSteps(run);
   const stays = new Set(run.states.keys());
   for (const index of goesOn) stays.delete(index);
   const steps = goesOn.map((index) => run.plan.steps[index]!);
@@ -64,13 +61,10 @@ export function handOver(run: Run): { readonly handOver: HandOver; readonly goes
     counts[run.states[index]!.kind] += 1;
     if (run.tolerated[index]) toleratedFailures += 1;
   }
-  const anyCondition = steps.some((step) => step.condition !== null);
-  const before: Record<string, ConditionStep> = Object.fromEntries(run.before);
-  for (const index of stays) {
-    const { id } = run.plan.steps[index]!;
-    const known = conditionStep(run, id)!;
-    if (anyCondition || Object.keys(known.outputs).length > 0) before[id] = known;
-  }
+  const isRead = mayBeReadBy(steps, run.plan);
+  const ended = [...stays].map((index): string => run.plan.steps[index]!.id);
+  const known = [...run.before.keys(), ...ended].filter(isRead);
+  const before = Object.fromEntries(known.map((id) => [id, conditionStep(run, id)!]));
   return {
     goesOn,
     handOver: {
@@ -104,22 +98,14 @@ function waitsOf(run: Run, index: number): number {
   return waits === RELEASED && run.states[index]!.kind === 'pending' ? 0 : waits;
 }
 
-/** Returns whether a step failed, and the line of its fallbacks has not come to an end yet. */
-function isUndecided(run: Run, index: number): boolean {
-  if (!hasFailed(run, index)) return false;
-  let substitute = run.edges.fallback[index]!;
-  while (substitute >= 0) {
-    if (!isOver(run.states[substitute]!) || isHeld(run, substitute)) return true;
-    if (!hasFailed(run, substitute)) return false;
-    substitute = run.edges.fallback[substitute]!;
-  }
-  return false;
-}
-
-/** Returns whether a fallback that has ended already stands in a line that has not come to its end. */
-function mayStillBeNeeded(run: Run, index: number): boolean {
-  for (let primary = run.edges.primary[index]!; primary >= 0; primary = run.edges.primary[primary]!) {
-    if (!isOver(run.states[primary]!) || isHeld(run, primary)) return true;
-  }
-  return false;
+/** Returns the steps that go on, in plan order: a step and its fallbacks all go on until the last of them is done. */
+function openSteps(run: Run): number[] {
+  const { primary, fallback } = run.edges;
+  const isOpen = (index: number): boolean => !isOver(run.states[index]!) || isHeld(run, index);
+  const lines = [...run.states.keys()].map((index) => {
+    const line: number[] = [];
+    if (primary[index]! < 0) for (let at = index; at >= 0; at = fallback[at]!) line.push(at);
+    return line;
+  });
+  return lines.flatMap((line) => (line.some(isOpen) ? line : [])).sort((a, b) => a - b);
 }

@@ -3,6 +3,7 @@
  */
 
 const MAX_SHOWN = 80;
+const MAX_WORDS = 300;
 
 // Controls, what separates lines, what turns the direction of text, what is not seen: a message must show them, not obey them.
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
@@ -26,6 +27,12 @@ function escapeOf(character: string): string {
     SHORT_ESCAPES[character] ??
     (code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, '0')}`)
   );
+}
+
+/** Returns words of others (a library, a file system) so that a terminal shows them and does not obey them: one line, at most 300 characters. */
+export function harmless(text: string): string {
+  const cut = text.length > MAX_WORDS ? `${text.slice(0, MAX_WORDS).replace(/[\ud800-\udbff]$/, '')}…` : text;
+  return cut.replace(UNSEEN, escapeOf);
 }
 
 /** Says in a few words what a value of a document is: texts quoted, numbers as they are, the rest by kind. */

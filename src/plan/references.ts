@@ -30,7 +30,8 @@ export function parseReference(body: string): OutputReference | null {
 }
 
 /** Returns a text that `fillOutputs` gives back as it is. */
-export const escapeLiteral = (text: string): string => text.replaceAll('${steps.', '$${steps.');
+export const escapeLiteral = (text: string): string =>
+  text.replaceAll('${steps.', (opening) => `$${opening}`);
 
 /** Returns the references in a command, each place once. */
 export function referencesIn(work: CommandWork): OutputReference[] {

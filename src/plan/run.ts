@@ -1,7 +1,7 @@
 /**
  * A run in memory: the plan, where each step stands, and the counters that make each decision cheap.
  *
- * Made by `newRun`, changed only by `schedule.ts` and `hand-over.ts`, through `setState`. One object that changes
+ * Made by `newRun`, changed only by `schedule.ts`, `follow.ts` and `hand-over.ts`, through `setState`. One object that changes
  * rather than a copy for each move: with 10,000 steps, copies would cost the square of them.
  */
 import type { Json, OnFailure, Plan, Step, StepId } from './plan.js';
@@ -184,14 +184,9 @@ export function hasFailed(run: Run, index: number): boolean {
   return state?.kind === 'failed' || state?.kind === 'canceled';
 }
 
-/** Returns whether a fallback was called upon: every step before it in its line came to nothing. */
-export function isCalledUpon(run: Run, index: number): boolean {
-  let primary = run.edges.primary[index]!;
-  if (primary < 0) return false;
-  for (; primary >= 0; primary = run.edges.primary[primary]!) if (!hasFailed(run, primary)) return false;
-  return true;
+/** Returns whether a step is a fallback that was not called upon: some step before it in its line came to something. */
+export function isSpare(run: Run, index: number): boolean {
+  for (let primary = run.edges.primary[index]!; primary >= 0; primary = run.edges.primary[primary]!)
+    if (!hasFailed(run, primary)) return true;
+  return false;
 }
-
-/** Returns whether a step is a fallback that was not called upon. */
-export const isSpare = (run: Run, index: number): boolean =>
-  run.edges.primary[index]! >= 0 && !isCalledUpon(run, index);

@@ -91,9 +91,8 @@ function whatBecameOf(state: StepState): string {
   if (state.kind === 'canceled' && state.cause.kind === 'step-canceled') {
     return `was canceled by ${state.cause.actor}: ${state.cause.reason}`;
   }
-  if (state.kind !== 'skipped') return state.kind;
-  if (state.cause.kind === 'engine') return `was skipped: ${state.cause.message}`;
-  return 'was called upon, but its condition is false'; // no other skip than a fallback's own can fail a run
+  if (state.kind === 'skipped' && state.cause.kind === 'engine') return `was skipped: ${state.cause.message}`;
+  return 'was called upon, but its condition is false'; // all that is left: a fallback that did not stand in
 }
 
 /** Says in a few words why a step failed, without its output. */

@@ -76,9 +76,10 @@ function flattened(step: Step, indexOf: ReadonlyMap<StepId, number>): Fields {
     kind: work.kind,
   };
   for (const key of STEP_FIELDS) fields[key] = ordered(rest[key]);
-  for (const [key, value] of Object.entries(work)) {
-    if (key === 'plan') fields['work.plan'] = packed(value as SubPlanWork['plan']);
-    else if (key !== 'kind') fields[`work.${key}`] = ordered(value);
+  const values: Readonly<Record<string, unknown>> = { ...work };
+  for (const key in WORK_FIELDS[work.kind]) {
+    fields[`work.${key}`] =
+      key === 'plan' ? packed(values[key] as SubPlanWork['plan']) : ordered(values[key]);
   }
   return fields;
 }
@@ -142,8 +143,7 @@ function commonFields(steps: readonly Fields[]): Fields {
       if (values === undefined)
         counts.set(key, (values = new Map<unknown, { readonly value: Json; count: number }>()));
       const value = step[key]!;
-      // A text of ours opens with a blank, so that the text "[1]" is not taken for the list.
-      const identity = typeof value === 'object' && value !== null ? ` ${JSON.stringify(value)}` : value;
+      const identity = typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
       const seen = values.get(identity);
       if (seen === undefined) values.set(identity, { value, count: 1 });
       else seen.count += 1;

@@ -193,22 +193,27 @@ export async function stopWorker(
   cluster: string | null,
   { force }: StopOptions,
 ): Promise<number> {
-  const record = readWorkerRecord(home, cluster);
-  if (record === null) return 0;
   const alive = (process: ProcessIdentity | null): process is ProcessIdentity =>
     isAlive(home, cluster, process);
-  const stopping = [record.keeper, record.worker, ...record.retired].filter(alive);
-  const leaders = stopping.filter((process) => process !== record.worker || !alive(record.keeper));
-  for (const leader of leaders) {
-    signalTo(leader, DRAIN);
-    if (force) signalTo(leader, 'SIGTERM'); // after DRAIN: end at once
+  let stopped = 0;
+  for (;;) {
+    const record = readWorkerRecord(home, cluster);
+    if (record === null) return stopped;
+    const stopping = [record.keeper, record.worker, ...record.retired].filter(alive);
+    // A keeper sees to its worker; one without a keeper is told itself.
+    const told = stopping.filter((process) => process !== record.worker || !alive(record.keeper));
+    for (const process of told) {
+      signalTo(process, DRAIN);
+      if (force) signalTo(process, 'SIGTERM'); // after DRAIN: end at once
+    }
+    await untilEnded(stopping, alive, force, tell);
+    stopped += stopping.length;
+    await withLock(workerLock(home, cluster), 'stop the background worker', () => {
+      // A worker that had lost its keeper may have started another just before it was told: then once more.
+      if (!alive(readWorkerRecord(home, cluster)?.keeper ?? null))
+        rmSync(workerRecordFile(home, cluster), { force: true });
+    });
   }
-  await untilEnded(stopping.filter(alive), alive, force, tell);
-  await withLock(workerLock(home, cluster), 'stop the background worker', () => {
-    if (readWorkerRecord(home, cluster)?.keeper.pid === record.keeper.pid)
-      rmSync(workerRecordFile(home, cluster), { force: true });
-  });
-  return stopping.length;
 }
 
 /** Told to end at once, what still lives after so long is killed. */

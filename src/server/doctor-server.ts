@@ -3,6 +3,7 @@
  */
 import type { Connection } from '@temporalio/client';
 import { which } from '../os/which.js';
+import { knock } from './knock.js';
 import { failure, ok, warning, type Finding } from './finding.js';
 import { presentProgram } from './find-program.js';
 import { registerCommand, missingSearchAttributes } from './search-attributes.js';
@@ -91,9 +92,10 @@ async function stoppedServer(home: string): Promise<Finding> {
 }
 
 async function ask(target: Target): Promise<{ findings: readonly Finding[]; connection: Connection | null }> {
-  const { Connection } = await import('@temporalio/client');
   let connection;
   try {
+    await knock(target.address, CONNECT_LIMIT_MS);
+    const { Connection } = await import('@temporalio/client');
     connection = await Connection.connect({ ...target.connectionOptions, connectTimeout: CONNECT_LIMIT_MS });
   } catch (error) {
     const found = `${target.address} cannot be reached: ${error instanceof Error ? error.message : String(error)}`;

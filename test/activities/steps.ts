@@ -1,7 +1,7 @@
 /**
  * Starts of `runCommand` for tests: a state directory of their own, and Temporal's part played by a mock.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Info } from '@temporalio/activity';
@@ -57,6 +57,8 @@ export interface Workshop {
   run(changes: Changes, info?: Partial<Info>): Promise<Told>;
   /** A shell script as the step's command. */
   sh(script: string, changes?: Changes, info?: Partial<Info>): Promise<Told>;
+  /** Returns the names of the entries of starts at work. */
+  running(): string[];
   /** Reads a file of the step's folder. */
   read(name: string): string;
   close(): Promise<void>;
@@ -102,6 +104,10 @@ export async function workshop(
     },
     run: (task, info) => self.start(task, info).told,
     sh: (script, task = {}, info = {}) => self.run({ ...task, work: shell(script, task.work) }, info),
+    running() {
+      const folder = join(world.home, 'running', '@test-host');
+      return existsSync(folder) ? readdirSync(folder) : [];
+    },
     read: (name) => readFileSync(join(directory, name), 'utf8'),
     async close() {
       await world.containment.close();

@@ -86,6 +86,35 @@ test('a killed holder blocks nobody', async () => {
   expect(await withLock(path, 'after it', () => 'done')).toBe('done');
 });
 
+test('what a killed holder had started keeps the lock until it ends, when the lock was shared with it', async () => {
+  const helper = spawn('sleep', ['600']);
+  children.push(helper);
+  const sharing = `
+    import { withLock } from ${JSON.stringify(join(root, 'src/os/lock.mjs'))};
+    await withLock(process.argv[1], 'test', async (share) => {
+      share(Number(process.argv[2]));
+      console.log('held');
+      for await (const _ of process.stdin);
+    });
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', sharing, path, String(helper.pid)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  children.push(child);
+  await once(child.stdout, 'data');
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  let mine = false;
+  let next: Promise<unknown> = Promise.resolve();
+  await new Promise<void>((resolve) => {
+    next = withLock(path, 'next', () => (mine = true), { onWait: () => resolve() }).then(() => resolve());
+  });
+  expect(mine).toBe(false); // after a second
+  helper.kill('SIGKILL');
+  await next;
+  expect(mine).toBe(true);
+});
+
 test('of many who find a dead holder, one at a time has the lock', async () => {
   const dead = holder();
   expect(await dead.says()).toBe('held');
@@ -118,11 +147,11 @@ test('with many processes, some of them killed while they hold it, never two hav
   const rival = `
     import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
     import { withLock } from ${JSON.stringify(join(root, 'src/os/lock.mjs'))};
+    import { identityOf } from ${JSON.stringify(join(root, 'src/os/process-identity.mjs'))};
     const [path, flag] = process.argv.slice(1);
-    const lives = (pid) => { try { return process.kill(pid, 0); } catch { return false; } };
     for (let n = 0; n < 40; n++) {
       await withLock(path, 'stress', async () => {
-        if (existsSync(flag) && lives(Number(readFileSync(flag, 'utf8')))) console.log('two inside');
+        if (existsSync(flag) && identityOf(Number(readFileSync(flag, 'utf8'))) !== null) console.log('two inside');
         writeFileSync(flag, String(process.pid));
         console.log('inside');
         await new Promise((resolve) => setTimeout(resolve, Math.random() * 5));

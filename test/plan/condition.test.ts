@@ -13,7 +13,7 @@ const STEPS: Readonly<Record<string, ConditionStep>> = {
   test: { state: 'failed', exitCode: 1, outputs: {} },
   killed: { state: 'failed', exitCode: null, outputs: {} },
   'my-step.2': { state: 'succeeded', exitCode: 0, outputs: {} },
-  constructor: { state: 'skipped', exitCode: null, outputs: {} },
+  constructor: { state: 'skipped' as const, exitCode: null, outputs: {} },
   scan: {
     state: 'succeeded',
     exitCode: 0,

@@ -11,9 +11,9 @@ import { runHead, stepRecord } from '../../src/plan/view.js';
 import { aPlan, aRecord, aStep, aStepRecord, done, exitCode, failed, sec, succeeded } from './a-record.js';
 
 /** An event as `type step#attempt`: what most of these tests are about. */
-const brief = (event: RunEvent): string => {
-  const { step_id: step, attempt } = event.data;
-  return [event.event_type, step, attempt].filter((part) => part !== undefined && part !== null).join(' ');
+const brief = ({ event_type: type, data }: RunEvent): string => {
+  const step = typeof data['step_id'] === 'string' ? ` ${data['step_id']}` : '';
+  return `${type}${step}${typeof data['attempt'] === 'number' ? ` ${data['attempt']}` : ''}`;
 };
 const briefly = (record: RunRecord, ...rest: [Parameters<typeof eventsOf>[1]?]): string[] =>
   eventsOf(record, ...rest).map(brief);

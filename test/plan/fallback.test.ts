@@ -151,6 +151,15 @@ describe('a line of fallbacks', () => {
     expect(causes).toEqual(['a', 'b', 'c'].map((step) => ({ kind: 'unused-fallback', step })));
   });
 
+  test('waits for the dependencies of the first, down to the last', () => {
+    // x ─► a (canceled)     a: b (canceled), b: c
+    const b = { onFailure: { fallback: 'c' } };
+    const stage = new Stage(planOf({ x: [], a: { after: ['x'], onFailure: { fallback: 'b' } }, b, c: [] }));
+    stage.launch();
+    expect(stage.cancel('a').cancel('b').launch()).toEqual([]);
+    expect(stage.succeed('x').launch()).toEqual(['c']);
+  });
+
   test('ends with the policy of the last when all fail', () => {
     const stage = new Stage(line);
     for (const step of ['a', 'b', 'c', 'd']) {

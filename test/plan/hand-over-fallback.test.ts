@@ -94,3 +94,22 @@ test('a fallback canceled in time stays behind once nobody can need it', () => {
   stage.cancel('b').succeed('a');
   expect(stage.handOver()).toEqual(['below']);
 });
+
+test('behind the result of an earlier run the line goes on whole, until that result counts', () => {
+  // x ─► a (reused) ─► below     a: b (canceled), b: c
+  const stage = new Stage(
+    planOf({
+      x: [],
+      a: { after: ['x'], onFailure: { fallback: 'b' } },
+      b: { onFailure: { fallback: 'c' } },
+      c: [],
+      below: ['a'],
+    }),
+    { a: { runId: 'run-0', outputs: {} } },
+  );
+  stage.launch();
+  stage.cancel('b');
+  expect(stage.handOver()).toEqual(['x', 'a', 'b', 'c', 'below']);
+  expect(stage.succeed('x').launch()).toEqual(['below']);
+  expect(stage.record('c').cause).toEqual({ kind: 'unused-fallback', step: 'a' });
+});

@@ -4,6 +4,17 @@ import { outputsOf, whyNotCancelStep } from '../../src/plan/schedule.js';
 import { planOf, succeeded } from './builder.js';
 import { Stage } from './play.js';
 
+const reading = (arg: string) =>
+  ({
+    kind: 'command',
+    command: 'echo',
+    args: [arg],
+    cwd: '.',
+    shell: false,
+    env: {},
+    envMode: 'inherit',
+  }) as const;
+
 describe('a hand-over', () => {
   test('gives on what has not ended, and keeps the rest', () => {
     // a ─► b ─► c     d
@@ -43,6 +54,20 @@ describe('a hand-over', () => {
     expect(stage.handOver()).toEqual(['b', 'join']);
     expect(stage.succeed('b').launch()).toEqual(['join']);
     expect(stage.succeed('join').head().counts).toMatchObject({ succeeded: 3 });
+  });
+
+  test('keeps the order of the plan, whatever stands in for what', () => {
+    const stage = new Stage(planOf({ spare: [], a: [], b: { onFailure: { fallback: 'spare' } }, c: [] }, 1));
+    expect(stage.handOver()).toEqual(['spare', 'a', 'b', 'c']);
+  });
+
+  test('leaves a step no tie to what has taken the place of its dependency', () => {
+    // a ─► b     x* (skip_dependents), the first of the next leg
+    const stage = new Stage(planOf({ a: [], x: { onFailure: 'skip_dependents' }, b: ['a'] }));
+    stage.launch();
+    stage.succeed('a');
+    expect(stage.handOver()).toEqual(['x', 'b']);
+    expect(stage.fail('x').launch()).toEqual(['b']);
   });
 
   test('keeps the order of the plan and the number of places', () => {
@@ -158,8 +183,10 @@ describe('an end that was reached before', () => {
     expect(stage.launch()).toEqual(['c']);
   });
 
-  test('gives its outputs to later steps, through any number of legs', () => {
-    const stage = new Stage(planOf({ a: [], b: ['a'], c: ['b'] }));
+  test('gives its outputs to later commands, through any number of legs', () => {
+    const stage = new Stage(
+      planOf({ a: [], b: ['a'], c: { after: ['b'], work: reading('${steps.a.outputs.size}') } }),
+    );
     stage.launch();
     stage.end('a', succeeded({ size: 3 }));
     stage.handOver();
@@ -171,7 +198,8 @@ describe('an end that was reached before', () => {
 
   test('gives the outputs of the fallback that stood in', () => {
     // a* (fallback: spare) ─► b
-    const stage = new Stage(planOf({ a: { onFailure: { fallback: 'spare' } }, spare: [], b: ['a'] }));
+    const b = { after: ['a'], work: reading('${steps.a.outputs.url}') };
+    const stage = new Stage(planOf({ a: { onFailure: { fallback: 'spare' } }, spare: [], b }));
     stage.launch();
     stage.fail('a').launch();
     stage.end('spare', succeeded({ url: 'blue' }));
@@ -179,10 +207,23 @@ describe('an end that was reached before', () => {
     expect(outputsOf(stage.run, 'a')).toEqual({ url: 'blue' });
   });
 
-  test('cannot be canceled any more, and the refusal does not deny the step', () => {
-    const stage = new Stage(planOf({ quiet: [], loud: [], b: [] }, 2));
+  test('is not carried along when nobody asks for it: a hand-over does not grow with what has ended', () => {
+    const stage = new Stage(
+      planOf({ a: [], b: [], c: ['a'], d: { after: ['b'], condition: 'b succeeded' } }),
+    );
     stage.launch();
-    stage.succeed('quiet').end('loud', succeeded({ size: 3 }));
+    stage.end('a', succeeded({ size: 3 })).succeed('b');
+    expect(handOver(stage.run).handOver.before).toEqual({
+      b: { state: 'succeeded', exitCode: 0, outputs: {} },
+    });
+  });
+
+  test('cannot be canceled any more, and the refusal does not deny the step', () => {
+    const stage = new Stage(
+      planOf({ quiet: [], loud: [], b: { after: ['loud'], condition: 'loud succeeded' } }),
+    );
+    stage.launch();
+    stage.pause().succeed('quiet', 'loud');
     stage.handOver();
     expect(whyNotCancelStep(stage.run, 'loud')).toBe('step "loud" has ended');
     expect(whyNotCancelStep(stage.run, 'quiet')).toBe(

@@ -1,6 +1,6 @@
 /** Random plans and random fates for them, as fast-check arbitraries: they shrink, and their seed replays. */
 import fc from 'fast-check';
-import type { Plan } from '../../src/plan/plan.js';
+import type { CommandWork, Plan } from '../../src/plan/plan.js';
 import { planOf, type StepSketch } from './builder.js';
 
 /** A plan and the steps whose result an earlier run left. */
@@ -94,12 +94,18 @@ function planFrom(raws: readonly RawStep[], maxConcurrency: number, inAnyOrder: 
               ] as const
             )[raw.policy]!
           : { fallback: name(fallback) },
-      ...(raw.approval ? { work: { kind: 'approval', message: 'ok?' } as const } : {}),
+      work: raw.approval ? { kind: 'approval', message: 'ok?' } : commandThatReads(readable),
     };
     return [name(index), sketch, inAnyOrder ? raw.place : index];
   });
   sketches.sort(([, , a], [, , b]) => a - b);
   return planOf(Object.fromEntries(sketches.map(([id, sketch]) => [id, sketch])), maxConcurrency);
+}
+
+/** A command with the output `by` of each of these steps among its arguments. */
+function commandThatReads(steps: readonly number[]): CommandWork {
+  const args = steps.map((step) => `\${steps.${name(step)}.outputs.by}`);
+  return { kind: 'command', command: 'true', args, cwd: '.', shell: false, env: {}, envMode: 'inherit' };
 }
 
 function ancestorsOf(

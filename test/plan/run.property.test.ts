@@ -70,6 +70,7 @@ class Player {
       this.#started.add(step);
       for (const above of model.ancestors(step)) {
         agree(this.#hasEnded(above), true, step, 'starts after', above);
+        if (run.plan.steps[run.edges.indexOf.get(step)!]!.work.kind === 'approval') continue; // it reads nothing
         agree(whoseOutput(run, above), model.outputsFrom(above), step, 'reads the outputs of', above);
       }
     }

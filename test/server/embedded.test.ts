@@ -38,7 +38,7 @@ function start(home: Home): ChildProcess & { readonly stdout: NodeJS.ReadableStr
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
-  return child as ChildProcess & { readonly stdout: NodeJS.ReadableStream };
+  return child;
 }
 
 async function resultOf(child: ReturnType<typeof start>): Promise<ServerRecord> {

@@ -236,7 +236,7 @@ test('an API key goes with every call, over TLS', async () => {
   const { certificate, key } = authority.issue('server');
   const authorizations: unknown[] = [];
   const port = await portOf(
-    noting(createSecureServer({ cert: certificate, key }) as unknown as Http2Server, authorizations),
+    noting(createSecureServer({ cert: certificate, key }), authorizations),
   );
   const target = await findTarget(
     remote({

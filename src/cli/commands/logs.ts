@@ -109,7 +109,10 @@ async function followLogs(
   /** Files that still grow. */
   let growing = new Set<string>();
   let before: Set<string> | null = null;
-  const { attempt: _, ...anyAttempt } = choice;
+  const anyAttempt: LogChoice = {
+    ...(choice.step === undefined ? {} : { step: choice.step }),
+    ...(choice.stream === undefined ? {} : { stream: choice.stream }),
+  };
   try {
     for await (const { record, live, isFinal } of await followed(link, runId, leaving.signal)) {
       if (record === null) continue;

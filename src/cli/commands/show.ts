@@ -6,26 +6,38 @@ import { findRun } from '../../client/list-runs.js';
 import { readRun } from '../../client/read-run.js';
 import { runStatus, stepAttempts, type RunView } from '../../client/views.js';
 import { webUiOf } from '../../client/web-ui.js';
+import type { StepRecord } from '../../plan/record.js';
 import { underQuarantine } from '../../record/run-record.js';
 import { examples, paintOf, print, printJson, withLink, type Host } from '../command.js';
 import { addJson } from '../options.js';
 import type { Paint } from '../paint.js';
 import { bar, countsLine } from '../progress/bar.js';
+import { groupLine, groupsOf } from '../progress/groups.js';
 import { columnsFor, layOut, stepLine } from '../progress/step-line.js';
 import { failureLines, nextLines, verdictLine } from '../report.js';
 import { programName } from '../program-name.js';
 import { oneLine } from '../text/neutralise.js';
-import { localTime } from '../text/time.js';
+import { count, localTime } from '../text/time.js';
+import { widthOf } from '../text/width.js';
 import type { ExitCode, World } from '../world.js';
 
 export function define(command: Command, { world, exit }: Host): void {
-  addJson(command.argument('<run>', 'id of a run, a part of it, or "last"')).action(
-    async (run: string, options: { json: boolean }) => exit(await show(world, run, options)),
-  );
+  command
+    .argument('<run>', 'id of a run, a part of it, or "last"')
+    .option('--all', 'list all steps, however many they are', false);
+  addJson(command).action(async (run: string, options: Options) => exit(await show(world, run, options)));
   examples(command, 'planwright show last', 'planwright show last --json');
 }
 
-async function show(world: World, run: string, { json }: { json: boolean }): Promise<ExitCode> {
+interface Options {
+  readonly all: boolean;
+  readonly json: boolean;
+}
+
+/** More steps than a person reads: what failed and what runs is listed, the rest summed up. */
+const MOST_STEPS = 200;
+
+async function show(world: World, run: string, { all, json }: Options): Promise<ExitCode> {
   return withLink(world, async (link) => {
     const view = await readRun(link, await findRun(link, run));
     if (json) {
@@ -43,7 +55,7 @@ async function show(world: World, run: string, { json }: { json: boolean }): Pro
       world,
       ...headLines(view, paint),
       '',
-      ...stepLines(world, view, paint),
+      ...stepLines(world, view, all, paint),
       ...failureLines(record, { home: link.home, paint }),
       '',
       ...nextLines(record, { home: link.home, paint, program: programName(world.env), webUi }, true),
@@ -76,16 +88,18 @@ function headLines({ record, quarantine }: RunView, paint: Paint): string[] {
   ];
 }
 
-function stepLines(world: World, { record, live }: RunView, paint: Paint): string[] {
+function stepLines(world: World, { record, live }: RunView, all: boolean, paint: Paint): string[] {
   const width = world.out.isTerminal ? world.out.size().columns - 1 : WIDTH;
   const columns = columnsFor(
     record.plan.steps.map((step) => step.id),
     width,
   );
   const byId = new Map(record.steps.map((step) => [step.id, step]));
-  return record.plan.steps.flatMap((step) => {
+  const isShort = all || record.steps.length <= MOST_STEPS;
+  const isShown = ({ state }: StepRecord): boolean => isShort || state === 'failed' || state === 'running';
+  const lines = record.plan.steps.flatMap((step) => {
     const own = byId.get(step.id);
-    if (own === undefined) return [];
+    if (own === undefined || !isShown(own)) return [];
     const line = layOut(
       stepLine(step, own, live.get(step.id) ?? null, world.now(), paint),
       columns,
@@ -93,6 +107,21 @@ function stepLines(world: World, { record, live }: RunView, paint: Paint): strin
     ).trimEnd();
     return own.childRun === null
       ? [line]
-      : [line, paint.dim(`     ${paint.marks.arrow} planwright show ${own.childRun}`)];
+      : [line, paint.dim(`     ${paint.marks.arrow} ${programName(world.env)} show ${own.childRun}`)];
   });
+  if (isShort) return lines;
+  const groups = groupsOf(record);
+  const nameWidth = Math.min(24, Math.max(...groups.map(({ name }) => widthOf(name))));
+  return [
+    ...groups.slice(0, MOST_GROUPS).map((group) => groupLine(group, nameWidth, width, paint)),
+    ...(groups.length > MOST_GROUPS ? [paint.dim(` and ${groups.length - MOST_GROUPS} more groups`)] : []),
+    '',
+    ...lines.slice(0, MOST_STEPS),
+    ...(lines.length > MOST_STEPS
+      ? [paint.dim(` and ${lines.length - MOST_STEPS} more that failed or run`)]
+      : []),
+    paint.dim(` --all lists all ${count(record.steps.length)} steps`),
+  ];
 }
+
+const MOST_GROUPS = 20;

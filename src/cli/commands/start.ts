@@ -81,10 +81,13 @@ async function start(world: World, planPath: string, options: Options): Promise<
     if (json)
       printJsonLine(world, { run_id: runId, type: 'run', plan_id: prepared.plan.planId, web_ui: webUi });
     if (detach) return detached(world, prepared, runId, webUi, json);
-    if (!json)
-      world.err.write(
-        `${oneLine(prepared.plan.planId)}: ${planLine(prepared.plan)}\n${webUi === null ? '' : `${webUi}\n`}`,
-      );
+    if (!json) {
+      const lines = [
+        `${oneLine(prepared.plan.planId)}: ${planLine(prepared.plan)}`,
+        ...(webUi === null ? [] : [webUi]),
+      ];
+      world.err.write(lines.map((line) => `${line}\n`).join(''));
+    }
     return followToEnd(world, link, runId, { json, onInterrupt: 'cancel', last: place.last, interrupted });
   });
 }

@@ -6,7 +6,7 @@ import type { LiveAttempt } from '../../plan/live.js';
 import type { RunRecord, StepRecord } from '../../plan/record.js';
 import type { Paint } from '../paint.js';
 import { oneLine } from '../text/neutralise.js';
-import { count, seconds } from '../text/time.js';
+import { count, duration, seconds } from '../text/time.js';
 import { cut, fit, widthOf } from '../text/width.js';
 import { bar, countsLine } from './bar.js';
 import { groupsOf, groupLine } from './groups.js';
@@ -53,7 +53,8 @@ export function headLines(
   const id = cut(head.runId, width - 3 - widthOf(title), paint.marks.ellipsis);
   const ended = steps.length - head.counts.pending - head.counts.running;
   const figures = ` ${count(ended)} of ${count(steps.length)}`;
-  const time = `  ${seconds((head.endedAt ?? now) - (head.startedAt ?? head.createdAt))}`;
+  const since = head.startedAt ?? head.createdAt;
+  const time = `  ${head.endedAt === null ? seconds(now - since) : duration(head.endedAt - since)}`;
   const state = head.paused ? `  ${paint.yellow('paused')}` : '';
   const barWidth = Math.min(40, width - 2 - widthOf(figures) - widthOf(time) - (head.paused ? 8 : 0));
   const drawn = barWidth < 5 ? '' : bar(head.counts, barWidth, paint);
@@ -157,7 +158,8 @@ function footLines(
     );
     lines.push(cut(`   ${program} approve ${record.head.runId} ${step.id}`, width, paint.marks.ellipsis));
   }
-  if (footer !== null) lines.push(paint.yellow(cut(` ${footer}`, width, paint.marks.ellipsis)));
+  if (footer !== null && record.head.endedAt === null)
+    lines.push(paint.yellow(cut(` ${footer}`, width, paint.marks.ellipsis)));
   return lines.length > 0 ? ['', ...lines] : [];
 }
 

@@ -15,7 +15,6 @@ const END = '\u001b[?2026l';
 const CLEAR_LINE = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';
 
-// eslint-disable-next-line no-control-regex -- our own colours, which take no room
 const STYLE = /\u001b\[[0-9;]*m/g;
 
 export class LiveRegion {
@@ -74,13 +73,13 @@ export class LiveRegion {
     if (this.#isOpen) this.#replace(this.#drawn, lines);
   }
 
-  /** Draws the last picture, or takes the region away, and gives the terminal back. */
-  close(last: readonly string[] | null): void {
+  /** Draws the last picture, which stays, and gives the terminal back. */
+  close(last: readonly string[]): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     clearInterval(this.#timer);
     this.#stopListening();
-    this.#replace(last ?? []);
+    this.#replace(last);
     this.#output.write(SHOW_CURSOR);
   }
 }

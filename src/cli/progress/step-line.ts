@@ -98,7 +98,7 @@ function shortCause(cause: Cause): string {
     case 'aborted':
       return `after ${cause.step} failed`;
     case 'run-canceled':
-      return 'with the run';
+      return 'run canceled';
     case 'condition':
       return 'condition is false';
     case 'dependency':

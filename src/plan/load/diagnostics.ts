@@ -67,7 +67,7 @@ export interface Finding {
 const MAX_FINDINGS = 1_000;
 
 /** How many words are looked at for all "did you mean" of a file: a plan full of wrong names gets help for the first. */
-const MAX_LOOKS = 500_000;
+const MAX_LOOKS = 200_000;
 
 /** The findings of one file, in the order they were made. */
 export class Findings {

@@ -5,7 +5,7 @@
 import type { Node, ParseError } from 'jsonc-parser';
 import { quote } from '../quote.js';
 import { placesIn, type Locator, type PlanPath } from './places.js';
-import { FORBIDDEN_KEY, MAX_DEPTH, type Fault, type Source } from './source-text.js';
+import { FORBIDDEN_KEY, MAX_DEPTH, MAX_KEYS, type Fault, type Source } from './source-text.js';
 
 /** Reads strict JSON: no comments, no trailing commas, no key twice. */
 export async function readJson(text: string): Promise<Source> {
@@ -84,7 +84,7 @@ function endOfString(text: string, start: number): number {
 }
 
 interface BadValue {
-  readonly code: 'forbidden-key' | 'bad-number';
+  readonly code: 'forbidden-key' | 'bad-number' | 'too-large';
   readonly path: PlanPath;
   readonly message: string;
   readonly hint: string | null;
@@ -113,7 +113,12 @@ function surveyValue(root: unknown): { readonly keys: number; readonly bad: BadV
       }
       return;
     }
-    for (const [key, below] of Object.entries(value)) {
+    const entries = Object.entries(value);
+    if (entries.length > MAX_KEYS) {
+      const message = `this object has ${entries.length} keys; it may have ${MAX_KEYS}`;
+      bad ??= { code: 'too-large', path: [...path], message, hint: null };
+    }
+    for (const [key, below] of entries) {
       keys += 1;
       path.push(key);
       if (key === '__proto__') bad ??= { ...FORBIDDEN_KEY, path: [...path] };

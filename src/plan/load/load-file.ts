@@ -2,7 +2,7 @@
  * One plan file, and the files below it, as a plan.
  */
 import type { Plan } from '../plan.js';
-import { quote, show } from '../quote.js';
+import { harmless, quote, show } from '../quote.js';
 import { checkGraph } from './check-graph.js';
 import { checkConditions, checkReferences, checkResources, OpenNeeds } from './check-reads.js';
 import { Findings, type Problem } from './diagnostics.js';
@@ -251,5 +251,5 @@ function failureOf(file: string, error: unknown): ReadFailure {
   if (code === 'EACCES' || code === 'EPERM')
     return { code: 'unreadable', message: `${quote(file)} may not be read` };
   const said = error instanceof Error ? error.message : String(error);
-  return { code: 'unreadable', message: `${quote(file)} cannot be read: ${quote(said).slice(1, -1)}` };
+  return { code: 'unreadable', message: `${quote(file)} cannot be read: ${harmless(said)}` };
 }

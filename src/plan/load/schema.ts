@@ -159,6 +159,19 @@ export const retryDocument = z.looseObject(
   { error: 'an object such as {"max_attempts": 3}' },
 );
 
+/** How often a step is tried, for types that can be tried again. */
+export const attemptFields = {
+  retries: whole(0, 10_000)
+    .describe('Attempts after the first. Left out: globals.default_retries for a command, 0 for a sub-plan.')
+    .optional(),
+  retry_delay_sec: whole(0, MAX_TIMER_SEC)
+    .describe('Seconds before each further attempt. Left out: 0.')
+    .optional(),
+  retry: retryDocument
+    .describe('In place of retries and retry_delay_sec: attempts with growing waits.')
+    .optional(),
+} as const;
+
 const POINTER_PHRASE =
   'a JSON pointer: "" for the whole, else parts that open with "/", such as "/items/0/id"';
 const pointer = () =>
@@ -173,7 +186,7 @@ const outputName = () => {
   return z.string({ error: phrase }).regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, { error: phrase });
 };
 
-/** Fields that only a process needs. */
+/** Fields that only a process has. */
 export const commandFields = {
   command: filledText(4_096).describe('The program: a name looked up on the PATH, or a path.'),
   args: texts().describe('Its arguments. Each arrives as it is; nothing splits or expands them.'),
@@ -195,15 +208,6 @@ export const commandFields = {
     .nullable()
     .describe('Seconds for one attempt; null or left out: globals.default_timeout_sec.')
     .default(null),
-  retries: whole(0, 10_000)
-    .describe('Attempts after the first; left out: globals.default_retries.')
-    .optional(),
-  retry_delay_sec: whole(0, MAX_TIMER_SEC)
-    .describe('Seconds before each further attempt. Left out: 0.')
-    .optional(),
-  retry: retryDocument
-    .describe('In place of retries and retry_delay_sec: attempts with growing waits.')
-    .optional(),
   idempotent: flag()
     .describe(
       'True: when a worker is lost the step is simply run again. False: the loss counts as a failed attempt.',
@@ -241,6 +245,7 @@ export const commandFields = {
 export type PlanDocument = z.output<typeof planDocument>;
 export type GlobalsDocument = z.output<typeof globalsDocument>;
 export type VariableDocument = z.output<typeof variableDocument>;
-export type RetryDocument = z.output<typeof retryDocument>;
+/** What a step says of its attempts. */
+export type AttemptsDocument = z.output<z.ZodObject<typeof attemptFields>>;
 /** What every step has, whatever its type. */
 export type StepDocument = z.output<z.ZodObject<typeof everyStep, z.core.$loose>>;

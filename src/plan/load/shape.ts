@@ -36,6 +36,10 @@ function findingOf(findings: Findings, issue: Issue, raw: unknown, base: PlanPat
     const message = `${prefix}the name ${quote(String(within.at(-1)))} in ${quote(holder)} must be ${phrase}`;
     return { code: 'bad-value', path, at: 'key', message };
   }
+  if (issue.code === 'unrecognized_keys') {
+    const message = `${prefix}${quote(name)} has the unknown key ${quoteAll(issue.keys, 'and')}`;
+    return { code: 'bad-value', path, message };
+  }
   const found = valueAt(raw, within);
   if (found === undefined) {
     return { code: 'missing-field', path, message: `${prefix}missing required field: ${name}` };
@@ -117,6 +121,9 @@ function unwrapped(schema: unknown): unknown {
   return inner;
 }
 
+/** Of one object: who has that many has another kind of file. */
+const MAX_UNKNOWN = 100;
+
 /**
  * Warns of keys that nothing reads: a slip such as `retrys` must not go unseen.
  *
@@ -131,6 +138,7 @@ export function addUnknownKeys(
   elsewhere: (key: string) => Pick<Finding, 'code' | 'message' | 'hint'> | null = () => null,
 ): void {
   if (!isObject(value)) return;
+  let unknown = 0;
   for (const key of Object.keys(value)) {
     const below = known.below.get(key);
     const inner = value[key];
@@ -158,6 +166,8 @@ export function addUnknownKeys(
       });
       continue;
     }
+    unknown += 1;
+    if (unknown > MAX_UNKNOWN) return;
     findings.add({
       code: 'unknown-key',
       severity: 'warning',

@@ -37,6 +37,9 @@ export interface Source {
  */
 export const MAX_DEPTH = 64;
 
+/** Keys of one object. The largest that plans have are environments. */
+export const MAX_KEYS = 10_000;
+
 /** The one key that changes what an object is in JavaScript. */
 export const FORBIDDEN_KEY = {
   code: 'forbidden-key',

@@ -16,9 +16,9 @@ import {
   type ParsedNode,
   type YAMLParseError,
 } from 'yaml';
-import { quote } from '../quote.js';
+import { harmless, quote } from '../quote.js';
 import { placesIn, type Locator, type Place } from './places.js';
-import { FORBIDDEN_KEY, MAX_DEPTH, type Fault, type Source } from './source-text.js';
+import { FORBIDDEN_KEY, MAX_DEPTH, MAX_KEYS, type Fault, type Source } from './source-text.js';
 
 /** How many values a document may have, those that stand behind an alias counted each time they are used. */
 const MAX_VALUES = 500_000;
@@ -58,7 +58,9 @@ export async function readYaml(text: string): Promise<Source> {
   } catch (error) {
     // The library recurses and counts; neither may reach a person as a stack trace.
     const said = error instanceof Error ? error.message : String(error);
-    return failed(fault('syntax', { line: 1, column: 1 }, `this YAML cannot be read: ${quote(said)}`, null));
+    return failed(
+      fault('syntax', { line: 1, column: 1 }, `this YAML cannot be read: ${harmless(said)}`, null),
+    );
   }
 }
 
@@ -94,7 +96,7 @@ function mistakeAbove(text: string, offset: number): Fault | null {
 
 function syntaxFault(error: YAMLParseError, placeAt: (offset: number) => Place): Fault {
   const said = error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, '');
-  return fault('syntax', placeAt(error.pos[0]), `this is not YAML: ${said}`, null);
+  return fault('syntax', placeAt(error.pos[0]), `this is not YAML: ${harmless(said)}`, null);
 }
 
 function documentFaults(documents: readonly Document.Parsed[], placeAt: (offset: number) => Place): Fault[] {
@@ -153,7 +155,7 @@ class ValueReader {
     if (isAlias(node)) {
       const target = this.targets.get(node);
       if (target === undefined)
-        return this.refuse(node, `nothing is named &${node.source} before this alias`, null);
+        return this.refuse(node, `nothing is named ${quote(`&${node.source}`)} before this alias`, null);
       return this.valueOf(target, depth + 1);
     }
     const tag = (node as ParsedNode | null)?.tag;
@@ -175,6 +177,15 @@ class ValueReader {
     depth: number,
   ): Record<string, unknown> {
     const object: Record<string, unknown> = {};
+    if (items.length > MAX_KEYS) {
+      this.add(
+        'too-large',
+        items[0]!.key,
+        `this object has ${items.length} keys; it may have ${MAX_KEYS}`,
+        null,
+      );
+      return object;
+    }
     for (const { key, value } of items) {
       const name = isScalar(key) ? key.value : undefined;
       if (typeof name !== 'string') {

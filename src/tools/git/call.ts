@@ -86,7 +86,7 @@ export async function git(call: GitCall): Promise<GitAnswer> {
   return { exitCode: result.exitCode, stdout: Buffer.from(result.stdout), stderr };
 }
 
-const MAX_MESSAGES = 64 * 1024;
+const MAX_MESSAGES = 16 * 1024;
 
 /** Drains a stream and keeps its first bytes. */
 function boundedText(stream: NodeJS.ReadableStream): () => string {
@@ -113,12 +113,12 @@ const MAX_SHOWN = 2000;
 /** Returns text from git or from a remote for a person: no control characters, no credentials in addresses, bounded. */
 export function shownText(text: string): string {
   const clean = text
-    // eslint-disable-next-line no-control-regex -- a whole escape sequence goes, not only its first byte
+     
     .replace(/\u001b(\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(\u0007|\u001b\\)?|[@-Z\\-_])/g, '')
     .replace(/\r\n?/g, '\n')
-    // eslint-disable-next-line no-control-regex -- exactly these must not reach a terminal
+     
     .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')
-    .replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi, '$1***@')
+    .replace(/:\/\/[^\s/@]+@/g, '://***@')
     .split('\n')
     .map((line) => line.trimEnd())
     .filter((line) => line !== '')

@@ -26,6 +26,8 @@ export interface Journal {
 const journalPath = (checkout: Repository): string =>
   join(checkout.gitDir, 'planwright', 'fast-forward.json');
 export const indexPath = (checkout: Repository): string => join(checkout.gitDir, 'index');
+/** Where the new index is made. */
+export const newIndexPath = (checkout: Repository): string => join(checkout.gitDir, 'planwright', 'index');
 export const indexLockPath = (checkout: Repository): string => join(checkout.gitDir, 'index.lock');
 
 /** Writes the note; it is on the disk before anything is touched. */
@@ -62,11 +64,18 @@ export async function readJournal(checkout: Repository): Promise<Journal | null>
   }
 }
 
-/** Removes our `index.lock`, then the note: in this order, so that a lock never stays without one. */
+/** Removes what a killed move left, then our `index.lock`, then the note: so that none of them stays without one. */
 export async function closeJournal(checkout: Repository, journal: Journal): Promise<void> {
+  await dropNewIndex(checkout);
   if (await holdsIndex(checkout, journal)) await rm(indexLockPath(checkout), { force: true });
   await rm(journalPath(checkout), { force: true });
   await syncDirectory(join(checkout.gitDir, 'planwright'));
+}
+
+/** Removes the index that was being made, and git's lock beside it: both are ours alone. */
+export async function dropNewIndex(checkout: Repository): Promise<void> {
+  await rm(newIndexPath(checkout), { force: true });
+  await rm(`${newIndexPath(checkout)}.lock`, { force: true });
 }
 
 /** Tells whether `index.lock` is there and belongs to this move. */

@@ -5,18 +5,19 @@
  * Here a journal is written first, `index.lock` is held throughout, the new index is made beside the old one and
  * renamed, and the branch moves by compare-and-swap. Whoever comes next reads the journal and settles it.
  */
-import { copyFile, open, rename, rm, rmdir, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, open, rename, rmdir, unlink } from 'node:fs/promises';
 import { syncDirectory } from './atomic-file.js';
 import { GitFailure } from './call.js';
 import { filesBelow, onDisk, parents, whatLies } from './checkout-files.js';
 import {
   closeJournal,
+  dropNewIndex,
   indexLockPath,
   indexPath,
+  type Journal,
+  newIndexPath,
   openJournal,
   takeIndex,
-  type Journal,
 } from './checkout-journal.js';
 import { findObstacle, type CheckoutMove, type Obstacle } from './checkout-obstacles.js';
 import type { Objects } from './objects.js';
@@ -82,8 +83,7 @@ async function writeFiles(
     if (await isBegun(checkout, objects, journal)) await bringTo(checkout, objects, journal, 'from');
     return { kind: 'refused', said: error.stderr || error.message };
   } finally {
-    await rm(index, { force: true });
-    await rm(`${index}.lock`, { force: true });
+    await dropNewIndex(checkout);
   }
 }
 
@@ -97,8 +97,8 @@ async function isBegun(checkout: Repository, objects: Objects, journal: Journal)
 }
 
 async function copyOfIndex(checkout: Repository): Promise<string> {
-  const copy = join(checkout.gitDir, 'planwright', 'index');
-  await rm(`${copy}.lock`, { force: true }); // of a killed git; ours alone
+  const copy = newIndexPath(checkout);
+  await dropNewIndex(checkout);
   await copyFile(indexPath(checkout), copy);
   return copy;
 }
@@ -138,7 +138,12 @@ export async function bringTo(
   const wanted = new Map(
     changes.map((change) => [change.path, end === 'from' ? change.before : change.after]),
   );
-  if (await isThere(checkout, top, changes, wanted, end)) return;
+  const unwanted = [...wanted].flatMap(([path, side]) => (side === null ? [path] : []));
+  if (await isThere(checkout, top, changes, wanted, end)) {
+    // git makes a directory before the file in it, and may have come no further.
+    for (const path of unwanted) await removeEmptyParents(top, path);
+    return;
+  }
   const index = await copyOfIndex(checkout);
   const env = { GIT_INDEX_FILE: index };
   try {
@@ -146,7 +151,7 @@ export async function bringTo(
       env,
       input: indexInfo(wanted, journal.from),
     });
-    for (const [path, side] of wanted) if (side === null) await removeFile(top, path);
+    for (const path of unwanted) await removeFile(top, path);
     const files = [...wanted].filter(([, side]) => side !== null && !isSubmodule(side.mode));
     const present = files.flatMap(([path]) => [bytesFromPath(path), NUL]);
     await gitIn(checkout, ['checkout-index', '-f', '-u', '-q', '-z', '--stdin'], {
@@ -155,8 +160,7 @@ export async function bringTo(
     });
     await replaceIndex(checkout, index);
   } finally {
-    await rm(index, { force: true });
-    await rm(`${index}.lock`, { force: true });
+    await dropNewIndex(checkout);
   }
 }
 
@@ -223,16 +227,19 @@ async function indexEntries(checkout: Repository, paths: ReadonlySet<string>): P
   return found;
 }
 
-/** Removes a file, then the directories it leaves empty. */
+/** Removes a file and the directories it leaves empty. */
 async function removeFile(top: string, path: string): Promise<void> {
   const kind = await onDisk(top, path);
-  if (kind !== 'file' && kind !== 'link') return;
-  await unlink(fileBytes(top, path));
+  if (kind === 'file' || kind === 'link') await unlink(fileBytes(top, path));
+  await removeEmptyParents(top, path);
+}
+
+async function removeEmptyParents(top: string, path: string): Promise<void> {
   for (const parent of parents(path).reverse()) {
     try {
       await rmdir(fileBytes(top, parent));
     } catch {
-      return; // not empty
+      // not empty, or not there
     }
   }
 }

@@ -94,7 +94,8 @@ interface Note {
 
 /** Reads `merge-tree -z`: the tree, the stages, an empty field, then messages (count, paths, type, text). */
 function parse(output: Buffer): { tree: string; stages: StagedEntry[]; notes: Note[] } {
-  const all = [...fields(output)];
+  // Behind the last record git may print advice on submodules, as it would without -z.
+  const all = [...fields(output.subarray(0, output.lastIndexOf(0) + 1))];
   const tree = all[0]?.toString('latin1') ?? '';
   const stages: StagedEntry[] = [];
   const notes: Note[] = [];

@@ -60,7 +60,7 @@ export async function openNamespaces(perl: string): Promise<Containment> {
       ? 'each command runs in its own PID namespace, inside a user namespace (setuid programs such as sudo have no effect there)'
       : 'each command runs in its own PID namespace',
     async launch(launch) {
-      if (closed) throw new Error('BUG: a launch after close');
+      if (closed) return { kind: 'no-resources', message: 'the worker ends: nothing more is started' };
       try {
         return await (await living()).launch(launch);
       } catch (error) {

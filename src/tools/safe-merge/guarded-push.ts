@@ -2,23 +2,22 @@
  * Step 10: publishes the merge. The remote first, then the branch here and its files; each moves once, and only from
  * where it was seen.
  */
-import { readAttributes, useAttributes } from '../git/attributes.js';
+import { join } from 'node:path';
 import { isAncestor } from '../git/merge-tree.js';
 import { type Objects, withObjects } from '../git/objects.js';
 import { LockUnavailable, type ProcessLock, takeLock } from '../git/process-lock.js';
 import type { Remote } from '../git/remote.js';
-import { diffTrees, listTree } from '../git/tree.js';
 import { examine } from './examine.js';
 import { fetchTarget } from './git-fetch.js';
 import { authorshipOf, keep, readTips } from './git-merge.js';
 import { integrate, type Integration, type Tips } from './integrate.js';
 import { landingProblem, landLocally, type Landing } from './land-locally.js';
+import { refuseLfs } from './lfs.js';
 import { handedOn, mergeOf } from './merge-record.js';
 import { wholeNumber } from './options.js';
 import { publish } from './publish.js';
 import { Stopped, stopped, type Problem, type Report } from './reasons.js';
-import { lockFile } from './state.js';
-import { shownSource } from './target.js';
+import { lockFile, readReport, REPORT_FILES } from './state.js';
 import type { Context, Finding, OptionValues, Tool } from './tool.js';
 import { listed, short } from './words.js';
 
@@ -135,6 +134,8 @@ async function pushOnce(
   const { tips, result } = plan;
   const examined = await examine(repository, target, context.now);
   const [problem, ...more] = examined.problems;
+  if (problem !== undefined && (await isPublished(context, result)))
+    throw onlyRemote(context, result, problem, {});
   if (problem !== undefined) throw unfit([problem, ...more]);
   const { remote, tip } = examined;
   if (remote === null || tip === null) throw new Error('BUG: a fit repository has a remote and a branch');
@@ -146,7 +147,7 @@ async function pushOnce(
   if (obstacle !== null) throw unfit([obstacle]);
   let pushed = false;
   if (result !== tips.remote) {
-    await refuseLfs(context, objects, remote, plan);
+    await refuseLfs(context, objects, tips.remote, result);
     const publication = { repository, objects, remote, target, run, expected: tips.remote, commit: result };
     const published = await publish(publication);
     if (published.kind === 'moved') {
@@ -166,7 +167,8 @@ async function pushOnce(
     rounds: round,
     lock: { resource: `branch_${target.branch}`, waited_ms: lock.waitedMs },
   };
-  if (left !== null) throw onlyRemote(context, pushed, result, left, report);
+  if (left !== null && result !== tips.remote) throw onlyRemote(context, result, left, report);
+  if (left !== null) throw unfit([left]);
   return {
     summary: said(context, plan, pushed),
     report,
@@ -221,36 +223,14 @@ async function mergeAgain({ context, objects }: Work, giveUp: Stopped): Promise<
   return { action: integration.action, tips, result: integration.result };
 }
 
-/** Files in Git LFS are uploaded by its pre-push hook, which does not run: others would get pointers to nothing. */
-async function refuseLfs(
-  context: Context,
-  objects: Objects,
-  remote: Remote,
-  { tips, result }: Plan,
-): Promise<void> {
-  if (!context.repository.lfs) return;
-  await useAttributes(objects, await listTree(objects, result));
-  const changed = await diffTrees(objects, tips.remote, result);
-  const paths = changed.filter((change) => change.after !== null).map((change) => change.path);
-  const values = await readAttributes((args, options) => objects.git(args, options), ['filter'], paths);
-  const kept = [...(values.get('filter') ?? [])].filter(([, name]) => name === 'lfs').map(([path]) => path);
-  if (kept.length === 0) return;
-  throw stopped('guarded_push_failed', 2, {
-    code: 'lfs_not_pushed',
-    message: `files kept in Git LFS would be pushed without their content: ${listed(kept)}.`,
-    hint: `Push these commits with git itself (git push ${remote.name} ${context.target.branch}), then start again.`,
-  });
+/** Tells whether an earlier attempt of this step brought the merge onto the remote. */
+async function isPublished({ directory }: Context, result: string): Promise<boolean> {
+  const earlier = await readReport(join(directory, REPORT_FILES.guarded_push));
+  return earlier?.['published'] === result;
 }
 
-function onlyRemote(
-  context: Context,
-  pushed: boolean,
-  result: string,
-  problem: Problem,
-  report: Report,
-): Stopped {
-  const { target } = context;
-  const there = pushed ? `"${target.remote}" has the merge (${short(result)}), but ` : '';
+/** The remote has it, and this repository could not follow. */
+function onlyRemote({ target }: Context, result: string, problem: Problem, report: Report): Stopped {
   return new Stopped(
     {
       exitCode: 1,
@@ -258,12 +238,12 @@ function onlyRemote(
       problems: [
         {
           code: 'local_not_updated',
-          message: `${there}"${target.branch}" here was left as it is: ${problem.message}`,
-          hint: `${problem.hint} Nothing is lost: afterwards "${target.branch}" only has to follow "${shownSource(target)}".`,
+          message: `"${target.remote}" has the merge (${short(result)}), but "${target.branch}" here was left as it is.`,
+          hint: `See to the next point and start again: "${target.branch}" then only has to follow "${target.remote}".`,
         },
         problem,
       ],
     },
-    report,
+    { ...report, published: result },
   );
 }

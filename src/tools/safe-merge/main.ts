@@ -79,7 +79,7 @@ function addTool(
         json,
         ...own
       } = command.opts<CommonOptions & OptionValues>();
-      await run({ root, branch, source, remote, run: id, output, json }, own as OptionValues);
+      await run({ root, branch, source, remote, run: id, output, json }, own);
     });
 }
 

@@ -51,6 +51,9 @@ describe('JSON', () => {
   test('texts full of brackets, colons and escaped quotes are not taken for structure', async () => {
     const value = { 'a:"[{': '\\', b: ['"', '\\"', ':::', '}}]]'] };
     expect(await valueOf('plan.json', JSON.stringify(value))).toEqual(value);
+    // Were an escaped quote taken for the end of its text, this would be 100 levels deep.
+    const quotes = { a: '"['.repeat(100), b: '\\"['.repeat(100) };
+    expect(await valueOf('plan.json', JSON.stringify(quotes))).toEqual(quotes);
   });
 
   test('"__proto__" as a key is refused and pollutes nothing', async () => {
@@ -202,6 +205,14 @@ describe('any file', () => {
     expect(faults.map((fault) => `${fault.severity} ${briefly(fault)}`).join()).toContain(
       'warning encoding 1:8',
     );
+  });
+
+  test('with an object of more than 10,000 keys is refused', async () => {
+    const keys = Array.from({ length: 10_001 }, (_, at) => `"k${at}": 1`).join(', ');
+    expect(await faultOf('plan.json', `{"a": {${keys}}}`)).toContain(
+      'too-large 1:7 this object has 10001 keys',
+    );
+    expect(await faultOf('plan.yaml', `a: {${keys}}`)).toContain('too-large 1:5 this object has 10001 keys');
   });
 
   test('beyond the limit is refused without being read', async () => {

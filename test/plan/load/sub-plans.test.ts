@@ -57,6 +57,16 @@ describe('a sub-plan', () => {
     expect(subPlanOf(plan).variables).toEqual({ WHO: 'dear you' });
   });
 
+  test('is tried once, whatever the default of commands is, unless it says otherwise', async () => {
+    const steps = [using('g.json'), { ...using('g.json', {}, 'b'), retries: 2, retry_delay_sec: 5 }];
+    const plan = await loaded(
+      { ...planWith(steps), globals: { default_retries: 3 } },
+      { files: { 'g.json': greeting } },
+    );
+    expect(plan.steps.map((made) => made.retry.maxAttempts)).toEqual([1, 3]);
+    expect(plan.steps[1]!.retry.initialIntervalSec).toBe(5);
+  });
+
   test('may take as long as its steps do, unless it says otherwise', async () => {
     const globals = { default_timeout_sec: 5 };
     const plan = await loaded(
@@ -195,7 +205,9 @@ describe('a sub-plan', () => {
     [{ with: {} }, 'missing required field: with.path'],
     [{ with: { path: 5 } }, '"with.path" must be'],
     [{ with: { path: 'g.json', variables: { WHO: 5 } } }, '"with.variables.WHO" must be a text'],
-    [{ retries: 1 }, '"retries" means nothing for "uses": "plan"'],
+    [{ retries: -1 }, '"retries" must be a whole number'],
+    [{ retry: {}, retries: 1 }, '"retries" and "retry" both say'],
+    [{ idempotent: true }, '"idempotent" means nothing for "uses": "plan"'],
     [{ command: 'x' }, '"command" means nothing for "uses": "plan"'],
   ])('with %j is refused', async (fields, words) => {
     expect(

@@ -56,12 +56,28 @@ asRoot('namespaces work without root, and take no rights along', async () => {
   expect(results).toMatchObject({
     mode: 'namespace',
     ids: { end: { kind: 'exit', code: 0 }, out: '65534\n65534\n2\n' },
+    // Also none of those that the worker's own parent forgot to mark.
+    descriptors: { out: '0\n1\n2\n' },
     rights: { out: 'CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n' },
     escape: { end: { kind: 'exit', code: 137 } },
     // Nothing of the init can be read or killed: it could be made to answer in our name.
     spy: { out: 'alive\n' },
   });
   expect(sleepers(sleep)).toEqual([]);
+});
+
+asRoot('what a command mounts is not seen outside, even where mounts are shared', async () => {
+  const program = await bundleProgram(fileURLToPath(new URL('unprivileged.ts', import.meta.url)));
+  onTestFinished(program.remove);
+  const results = output('unshare', [
+    '--mount',
+    '--propagation',
+    'shared',
+    process.execPath,
+    program.file,
+    uniqueSleep(),
+  ]);
+  expect(results).toMatchObject({ mode: 'namespace', mounting: { out: '1\n', outside: false } });
 });
 
 asRoot('process groups serve where root has no rights, as in a container', async () => {
@@ -77,6 +93,13 @@ asRoot('process groups serve where root has no rights, as in a container', async
 
 /** Runs a program that prints JSON. */
 function output(file: string, args: readonly string[]): Record<string, unknown> {
-  const text = execFileSync(file, args, { cwd: '/', env: { PATH: process.env['PATH'] }, encoding: 'utf8' });
+  // Descriptor 60 is left open to the program, as careless parents do.
+  const none = Array.from({ length: 57 }, () => 'ignore' as const);
+  const text = execFileSync(file, args, {
+    cwd: '/',
+    env: { PATH: process.env['PATH'] },
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit', ...none, 2],
+  });
   return JSON.parse(text) as Record<string, unknown>;
 }

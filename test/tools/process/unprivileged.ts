@@ -26,11 +26,16 @@ const run = async (script: string): Promise<{ end: unknown; out: string }> => {
   return { end, out: readFileSync(stdout, 'utf8') };
 };
 const [sleep = ''] = process.argv.slice(2);
+const mounting = await run(
+  'mount -t tmpfs planwright-test /mnt && grep -c planwright-test /proc/self/mounts',
+);
 const results = {
+  mounting: { ...mounting, outside: readFileSync('/proc/self/mounts', 'utf8').includes('planwright-test') },
   mode: containment.mode,
   why: containment.why,
   ids: await run('id -u; id -g; echo $$'),
   rights: await run('grep -E "^Cap(Prm|Eff)" /proc/self/status'),
+  descriptors: await run('ls /proc/$$/fd'),
   escape: await run(`(env -i setsid sleep ${sleep} &); sleep 0.2; exit 137`),
   spy: await run('cat /proc/1/environ /proc/1/maps; ls /proc/1/fd; kill -9 1; kill -0 2 && echo alive'),
 };

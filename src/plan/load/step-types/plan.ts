@@ -4,7 +4,8 @@
  */
 import { z } from 'zod';
 import { filledText, whole } from '../fields.js';
-import { everyStep, MAX_WAIT_SEC } from '../schema.js';
+import { attemptFields, everyStep, MAX_WAIT_SEC } from '../schema.js';
+import { attemptsOf } from './attempts.js';
 import { NO_PROCESS, stepType } from './step-type.js';
 
 const schema = z.looseObject({
@@ -26,8 +27,11 @@ const schema = z.looseObject({
     .describe('Which plan, and with which values.'),
   timeout_sec: whole(1, MAX_WAIT_SEC)
     .nullable()
-    .describe('Seconds for the whole sub-plan. Left out: as long as its steps take, a year at most.')
+    .describe(
+      'Seconds for one attempt of the whole sub-plan. Left out: as long as its steps take, a year at most.',
+    )
     .default(null),
+  ...attemptFields,
 });
 
 export const plan = stepType({
@@ -35,14 +39,15 @@ export const plan = stepType({
   schema,
   slots: {},
   withSlots: { path: 'text', variables: 'sub-plan-variable' },
-  details: async (document, { loadSubPlan }) => {
+  details: async (document, context) => {
     const { path, variables } = document.with;
-    const subPlan = await loadSubPlan(path, variables);
+    const subPlan = await context.loadSubPlan(path, variables);
     if (subPlan === null) return null;
     return {
       ...NO_PROCESS,
       work: { kind: 'plan', path, plan: subPlan },
       timeoutSec: document.timeout_sec ?? MAX_WAIT_SEC,
+      retry: attemptsOf(document, 0, context), // default_retries is for commands: the steps below have their own
     };
   },
 });

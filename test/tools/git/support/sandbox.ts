@@ -56,8 +56,8 @@ export interface Repo {
   tryGit(...args: readonly string[]): { code: number; output: string };
   /** Writes files; null deletes. Text goes into the work tree as it is. */
   write(files: Files): void;
-  /** Writes files and commits them. Commits are a minute apart, in the order they are made. */
-  commit(message: string, files: Files): string;
+  /** Writes files and commits them. Commits are a minute apart, in the order they are made, unless a time is given. */
+  commit(message: string, files: Files, atSec?: number): string;
   read(path: string): string;
 }
 
@@ -102,11 +102,11 @@ export function repoAt(path: string): Repo {
         writeFileSync(file, content);
       }
     },
-    commit(message, files) {
+    commit(message, files, atSec) {
       repo.write(files);
       run(['add', '--all']);
       clock += 60;
-      const date = `@${clock} +0000`;
+      const date = `@${atSec ?? clock} +0000`;
       run(['commit', '--quiet', '--allow-empty', '-m', message], {
         GIT_AUTHOR_DATE: date,
         GIT_COMMITTER_DATE: date,

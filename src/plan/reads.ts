@@ -1,0 +1,25 @@
+/**
+ * Which ended steps the ones still to come may ask for: what a later leg of a run must know of the earlier ones.
+ */
+import type { Plan, Step } from './plan.js';
+import { referencesIn } from './references.js';
+
+const WORD = /[A-Za-z0-9_.-]+/g;
+
+/**
+ * Returns whether some of these steps may read what the step with this id came to.
+ *
+ * Of a condition every word counts, so that nobody has to parse it here: a step more is known, never one less.
+ */
+export function mayBeReadBy(steps: readonly Step[], plan: Plan): (id: string) => boolean {
+  const names = new Set<string>();
+  let isAnything = false;
+  for (const { condition, work } of steps) {
+    if (condition?.includes('\\')) isAnything = true; // a name may be written with escapes
+    for (const word of condition?.match(WORD) ?? [])
+      for (const name of [word, ...word.split('.')]) names.add(name);
+    if (work.kind !== 'command') continue;
+    for (const { step } of referencesIn({ ...work, env: { ...plan.env, ...work.env } })) names.add(step);
+  }
+  return (id) => isAnything || names.has(id);
+}

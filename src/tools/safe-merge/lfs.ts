@@ -1,0 +1,30 @@
+/**
+ * Files whose content is kept outside git, by Git LFS.
+ */
+import { readAttributes, useAttributes } from '../git/attributes.js';
+import type { Objects } from '../git/objects.js';
+import { diffTrees, listTree } from '../git/tree.js';
+import { stopped } from './reasons.js';
+import type { Context } from './tool.js';
+import { listed } from './words.js';
+
+/**
+ * Refuses to push commits that change such files: they are uploaded by the pre-push hook of Git LFS, which does not run,
+ * and others would get pointers to nothing.
+ *
+ * @throws Stopped
+ */
+export async function refuseLfs(context: Context, objects: Objects, from: string, to: string): Promise<void> {
+  if (!context.repository.lfs) return;
+  await useAttributes(objects, await listTree(objects, to));
+  const changed = await diffTrees(objects, from, to);
+  const paths = changed.filter((change) => change.after !== null).map((change) => change.path);
+  const values = await readAttributes((args, options) => objects.git(args, options), ['filter'], paths);
+  const kept = [...(values.get('filter') ?? [])].filter(([, name]) => name === 'lfs').map(([path]) => path);
+  if (kept.length === 0) return;
+  throw stopped('guarded_push_failed', 2, {
+    code: 'lfs_not_pushed',
+    message: `files kept in Git LFS would be pushed without their content: ${listed(kept)}.`,
+    hint: `Push these commits with git itself (git push ${context.target.remote} ${context.target.branch}), then start again.`,
+  });
+}
