@@ -71,11 +71,15 @@ function textOf(shape: Shape): string {
 for (const shape of SHAPES) {
   const text = textOf(shape);
   const loads: number[] = [];
+  const cpu: number[] = [];
   let line = '';
   for (let round = 0; round < 5; round += 1) {
     const started = performance.now();
+    const before = process.cpuUsage();
     const { plan, problems } = await loadPlan({ path: 'bench.json', readText: () => text });
     loads.push(performance.now() - started);
+    const { user, system } = process.cpuUsage(before);
+    cpu.push((user + system) / 1_000);
     if (plan === null) throw new Error(problems.map((problem) => problem.message).join('\n'));
     const packing = performance.now();
     const packed = packPlan(plan);
@@ -85,9 +89,9 @@ for (const shape of SHAPES) {
     line = `packed ${(packed.length / 1024).toFixed(0)} KB in ${(unpacking - packing).toFixed(0)} ms, unpacked in ${(done - unpacking).toFixed(0)} ms`;
   }
   const [first] = loads;
-  const median = [...loads].sort((a, b) => a - b)[2]!;
+  const middle = (list: readonly number[]): string => [...list].sort((a, b) => a - b)[2]!.toFixed(0);
   const size = `${(text.length / 1024 / 1024).toFixed(1)} MB`;
   console.log(
-    `${shape.name} (${size}): first ${first!.toFixed(0)} ms, median ${median.toFixed(0)} ms; ${line}`,
+    `${shape.name} (${size}): first ${first!.toFixed(0)} ms, median ${middle(loads)} ms (processor ${middle(cpu)} ms); ${line}`,
   );
 }

@@ -5,9 +5,9 @@
 #   scripts/prove-postgres.sh [--workers N] [--infrastructure]
 #
 # It starts what the containers start — deploy/temporal/*, deploy/worker/*, the server version of the compose file —
-# and prints a table; exit code 0 says that every line of it is as it should be, 3 that some are not. --infrastructure stops before the
-# workers. The first run builds the server with Go; PostgreSQL is installed from Debian where that is allowed.
-# Whatever way it ends, it ends what it started and removes its files.
+# and prints a table. Exit code 0 says that every line of it is as it should be, 3 that some are not.
+# --infrastructure stops before the workers. The first run builds the server with Go; PostgreSQL is installed from
+# Debian where that is allowed. Whatever way it ends, it ends what it started and removes its files.
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"

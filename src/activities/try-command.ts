@@ -104,7 +104,7 @@ export async function tryCommand(given: Try): Promise<Tried> {
   }
   const { ending, stop } = await supervise(tree, given.watch);
   const how = stop === null ? byItself(ending, task, files, secrets) : byUs(stop, task, files);
-  if (secrets.length > 0) rmSync(files.result, { force: true }); // they may be in it
+   // they may be in it
   if (how !== null) return conclude(how, true);
   close({ kind: 'given-back' });
   return { kind: 'stopped', stop: stop ?? 'forsaken' };

@@ -1,8 +1,8 @@
 /**
  * A run in memory: the plan, where each step stands, and the counters that make each decision cheap.
  *
- * Made by `newRun`, changed only by `schedule.ts`, `follow.ts` and `hand-over.ts`, through `setState`. One object that changes
- * rather than a copy for each move: with 10,000 steps, copies would cost the square of them.
+ * Made by `newRun`, changed only by `schedule.ts`, `follow.ts` and `hand-over.ts`, through `setState`. One object that
+ * changes rather than a copy for each move: with 10,000 steps, copies would cost the square of them.
  */
 import type { Json, OnFailure, Plan, Step, StepId } from './plan.js';
 import type { Cause, StepKind } from './record.js';

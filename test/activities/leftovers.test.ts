@@ -4,7 +4,7 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync, utimesSync, write
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Opening } from '../../src/activities/attempt-files.js';
+import { attemptFiles, stepFiles, type Opening } from '../../src/activities/attempt-files.js';
 import { sweepOrphans } from '../../src/activities/leftovers.js';
 import { identityOf, ownIdentity } from '../../src/os/process-identity.mjs';
 import { bundleProgram, type BundledProgram } from '../support/bundled-program.js';
@@ -143,15 +143,18 @@ describe('a worker that starts', () => {
         process: { ...identityOf(bystander.pid ?? 0)!, startedAt: '12345' },
       };
       mkdirSync(running(), { recursive: true });
-      writeFileSync(join(running(), 'x.1.json'), JSON.stringify(opening));
+      const entry = (n: number): string =>
+        attemptFiles(stepFiles(shop.home, 'test-host', RUN, STEP), n).running;
+      writeFileSync(entry(1), JSON.stringify(opening));
       const otherBoot = {
         ...opening,
         n: 2,
         process: { ...identityOf(bystander.pid ?? 0)!, boot: 'another' },
       };
-      writeFileSync(join(running(), 'x.2.json'), JSON.stringify(otherBoot));
+      writeFileSync(entry(2), JSON.stringify(otherBoot));
       expect(await sweepOrphans(shop.home, 'test-host')).toEqual({ ended: 2, trouble: [] });
       expect(sleepers(name)).toEqual([bystander.pid]);
+      expect(shop.running()).toEqual([]);
       bystander.kill('SIGKILL');
       await once(bystander, 'exit');
     },

@@ -223,7 +223,12 @@ describe('the limit of time', () => {
   });
 
   test('may be longer than a timer of Node can count', async () => {
+    const warnings: string[] = [];
+    const note = (warning: Error): void => void warnings.push(warning.name);
+    process.on('warning', note);
     expect((await shop.sh('sleep 0.1', { timeoutSec: 3_000_000 })).kind).toBe('done');
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
   });
 
   test('a command that ends well after it was told to has still taken too long', async () => {

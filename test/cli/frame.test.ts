@@ -59,8 +59,8 @@ test('a plan that fits is listed whole, in the order of the plan', () => {
       ' ━━━━━━━━━━────────────────────────────── 1 of 4  5 s',
       '',
       ' ✔ fetch  Fetch the sources                                               1.2 s',
-      ' ↻ build  Build                      attempt 2 of 3 in 4 s: exit code 3      3 s',
-      ' ? ship   Ask                                        waits for approval      3 s',
+      ' ↻ build  Build                     attempt 2 of 3 in 4 s: exit code 3      3 s',
+      ' ? ship   Ask                                       waits for approval      3 s',
       ' · tell   Tell',
       '',
       ' ? Ship it?',
@@ -82,8 +82,8 @@ test('why a step failed stands beside it', () => {
     paint,
   );
   expect(lines(shown).slice(3)).toEqual([
-    ' ✖ a                         exit code 2, 2 times    2.0 s',
-    ' – b                                      needs a',
+    ' ✖ a                          exit code 2, 2 times    2.0 s',
+    ' – b                                       needs a',
   ]);
 });
 
@@ -126,10 +126,10 @@ test('a plan of a thousand steps is summed up by its groups', () => {
   expect(shown.length).toBeLessThanOrEqual(23);
   expect(shown[1]).toContain('401 of 1,000');
   expect(shown).toContain(' ✔ 400 succeeded   ✖ 1 failed   ▶ 19 running   · 580 pending');
-  expect(shown).toContain(' build ━━━━━━━━━━━━━━━━━━━╸────     401/500  ▶ 19  ✖ 1');
+  expect(shown.find((line) => line.startsWith(' build'))).toMatch(/^ build ━+─+ {5}401\/500 {2}▶ 19 {2}✖ 1$/);
   expect(shown.some((line) => line.startsWith(' ✖ s400'))).toBe(true);
   expect(shown.some((line) => /and \d+ more running/.test(line))).toBe(true);
-  expect(shown).toContain(' ✔ s399                                                                   4.0 s');
+  expect(shown.find((line) => line.startsWith(' ✔ s'))).toMatch(/^ ✔ s399 +4\.0 s$/);
 });
 
 test('one failure among a thousand shows in the bar', () => {

@@ -25,7 +25,7 @@ export function planOf(sketch: Record<string, StepSketch | readonly string[]>, m
     variables: {},
     secrets: [],
     steps: Object.entries(sketch).map(([name, step]) =>
-      stepOf(name, 'length' in step ? { after: step } : (step)),
+      stepOf(name, 'length' in step ? { after: step } : step),
     ),
   };
 }

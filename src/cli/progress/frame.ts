@@ -7,7 +7,7 @@ import type { RunRecord, StepRecord } from '../../plan/record.js';
 import type { Paint } from '../paint.js';
 import { oneLine } from '../text/neutralise.js';
 import { count, duration, seconds } from '../text/time.js';
-import { cut, fit, widthOf } from '../text/width.js';
+import { cut, cutPainted, fit, widthOf } from '../text/width.js';
 import { bar, countsLine } from './bar.js';
 import { groupsOf, groupLine } from './groups.js';
 import { columnsFor, layOut, stepLine } from './step-line.js';
@@ -28,7 +28,7 @@ export interface Space {
 }
 
 /** The last column is left empty: in some terminals a character there already wraps the line. */
-const widthIn = ({ columns }: Space): number => Math.max(20, columns - 1);
+const widthIn = ({ columns }: Space): number => Math.max(10, columns - 1);
 
 /** Returns the lines of one picture of the run, none wider than the terminal, together never higher. */
 export function frame(board: Board, space: Space, now: number, paint: Paint): string[] {
@@ -39,7 +39,8 @@ export function frame(board: Board, space: Space, now: number, paint: Paint): st
   const { steps } = board.record;
   const body =
     steps.length <= room ? listed(board, steps, width, now, paint) : overview(board, room, width, now, paint);
-  return [...head, '', ...body, ...foot].slice(0, Math.max(1, space.rows - 1));
+  const lines = [...head, '', ...body, ...foot].slice(0, Math.max(1, space.rows - 1));
+  return lines.map((line) => cutPainted(line, width, paint.marks.ellipsis));
 }
 
 /** The run in two lines: what it is, how far it is. */

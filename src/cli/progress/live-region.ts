@@ -2,7 +2,7 @@
  * A part of the terminal that is drawn over again: one write for each picture, at most ten a second, none when nothing
  * changed.
  */
-import { widthOf } from '../text/width.js';
+import { unpainted, widthOf } from '../text/width.js';
 import type { Output } from '../world.js';
 
 const EVERY_MS = 100;
@@ -14,8 +14,6 @@ const BEGIN = '\u001b[?2026h';
 const END = '\u001b[?2026l';
 const CLEAR_LINE = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';
-
-const STYLE = /\u001b\[[0-9;]*m/g;
 
 export class LiveRegion {
   readonly #output: Output;
@@ -63,7 +61,7 @@ export class LiveRegion {
   #height(): number {
     const { columns } = this.#output.size();
     return this.#drawn.reduce(
-      (rows, line) => rows + Math.max(1, Math.ceil(widthOf(line.replace(STYLE, '')) / columns)),
+      (rows, line) => rows + Math.max(1, Math.ceil(widthOf(unpainted(line)) / columns)),
       0,
     );
   }

@@ -25,6 +25,16 @@ export function cut(text: string, width: number, ellipsis = '…'): string {
   return kept + ellipsis;
 }
 
+// Our own colours, which take no room.
+const STYLE = /\u001b\[[0-9;]*m/g;
+
+/** Returns the text without our colours. */
+export const unpainted = (text: string): string => text.replace(STYLE, '');
+
+/** As `cut`, for a line that may be coloured: one that is too wide loses its colours. */
+export const cutPainted = (line: string, width: number, ellipsis = '…'): string =>
+  widthOf(unpainted(line)) <= width ? line : cut(unpainted(line), width, ellipsis);
+
 /** Returns the text with spaces behind it up to `width` cells. */
 export const pad = (text: string, width: number): string =>
   text + ' '.repeat(Math.max(0, width - widthOf(text)));

@@ -5,6 +5,7 @@ import type { Step } from '../plan.js';
 import { quote } from '../quote.js';
 import { MAX_OUTPUT_BYTES, referencesIn } from '../references.js';
 import { utf8Length } from '../utf8.js';
+import { checkEnv } from './check-env.js';
 import type { Findings } from './diagnostics.js';
 import type { PlanPath } from './places.js';
 
@@ -42,7 +43,7 @@ export function checkLimits(
   nul(work.command, 'command');
   nul(work.cwd, 'cwd');
   work.args.forEach((text, at) => nul(text, 'args', at));
-  for (const [name, text] of Object.entries(work.env)) nul(text, 'env', name);
+  checkEnv(work.env, [...path, 'env'], `${subject}: `, findings);
 
   let units = 0;
   for (const text of texts) units += text.length;

@@ -3,6 +3,7 @@
  */
 import type { Plan } from '../plan.js';
 import { harmless, quote, show } from '../quote.js';
+import { checkEnv } from './check-env.js';
 import { checkGraph } from './check-graph.js';
 import { checkConditions, checkReferences, checkResources, OpenNeeds } from './check-reads.js';
 import { Findings, type Problem } from './diagnostics.js';
@@ -33,7 +34,7 @@ export interface Session {
   readonly unresolved: Set<string>;
   /** Steps so far, those of a sub-plan each time it is used. */
   steps: number;
-  /** Characters so far, of files and of the values put in, counted in the same way. */
+  /** A bound of what all this comes to when it is packed, in characters, counted in the same way. */
   characters: number;
 }
 
@@ -50,6 +51,11 @@ const MAX_PROBLEMS = 10_000;
 
 /** A few files that use each other often stand for a great deal. */
 const MAX_CHARACTERS = 64 * 1024 * 1024;
+
+/** A character of a value may be written as \uXXXX; those of a file are in it as they will be sent. */
+const MOST_ESCAPED = 6;
+/** What a step does not say, and still has: the defaults of its fields. */
+const MOST_UNSAID = 600;
 
 const PLAN_KEYS = knownKeys(planDocument);
 
@@ -101,7 +107,8 @@ async function planOf(
   const { strict } = session;
   const substituted = substitute(raw, scope, findings, { strict, howToGive: given.howToGive });
   for (const name of substituted.unresolved) session.unresolved.add(name);
-  session.characters += source.length + substituted.characters + lengthOf(scope.values);
+  const putIn = substituted.characters + lengthOf(scope.values);
+  session.characters += source.length + putIn * MOST_ESCAPED;
   const document = substituted.document as Readonly<Record<string, unknown>>;
 
   addUnknownKeys(findings, document, PLAN_KEYS, [], '', (key) => (key === 'exclusive' ? EXCLUSIVE : null));
@@ -112,6 +119,7 @@ async function planOf(
   addUnknownGiven(scope, given, used, findings);
 
   session.steps += steps.length;
+  session.characters += steps.length * MOST_UNSAID;
   if (session.steps > MAX_STEPS || session.characters > MAX_CHARACTERS) {
     const what =
       session.steps > MAX_STEPS ? `${MAX_STEPS} steps` : `${MAX_CHARACTERS / 1024 / 1024} MB of text`;
@@ -121,7 +129,7 @@ async function planOf(
     return null;
   }
   const globals = read.success ? read.data.globals : DEFAULT_GLOBALS;
-  checkSharedEnv(globals.env, findings);
+  checkEnv(globals.env, ['globals', 'env'], '', findings);
   const made = await readSteps(steps, {
     globals,
     findings,
@@ -165,14 +173,6 @@ async function checkBetween(
   // With a step missing or in a circle, "does not depend on it" would be said of what does.
   if (canAsk) needs.report(map, findings);
   return new Set([...substituted.used, ...used]);
-}
-
-function checkSharedEnv(env: Readonly<Record<string, string>>, findings: Findings): void {
-  for (const [name, value] of Object.entries(env)) {
-    if (!value.includes('\0')) continue;
-    const message = `the environment variable ${quote(name)} holds a NUL character, which no process can be given`;
-    findings.add({ code: 'bad-value', path: ['globals', 'env', name], message });
-  }
 }
 
 function assembled(document: PlanDocument, scope: VariableScope, steps: Plan['steps']): Plan {

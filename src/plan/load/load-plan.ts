@@ -33,8 +33,6 @@ export interface LoadedPlan {
 
 /** What is sent to the server in all, chunk by chunk: a third of what a run's history may hold. */
 const MAX_PACKED = 16 * 1024 * 1024;
-/** Packing takes as long as checking, and what has half of this in the files has less of it on the wire. */
-const SURELY_SMALL = MAX_PACKED / 2;
 
 /** Where problems with the values of `--var` are. */
 const COMMAND_LINE = '--var';
@@ -81,7 +79,8 @@ async function loadRoot(
     missingAt: 'declaration',
     howToGive: (name) => `--var ${name}=…`,
   }));
-  if (plan === null || session.characters < SURELY_SMALL) return plan;
+  // Packing takes as long as loading: it is done only where it could be too much.
+  if (plan === null || session.characters <= MAX_PACKED) return plan;
   const packed = packPlan(plan).length;
   if (packed <= MAX_PACKED) return plan;
   const message = `as it is sent to the server this plan has ${packed} bytes; it may have ${MAX_PACKED}`;

@@ -23,7 +23,7 @@ export interface Fault {
 /** A document that was read. `usable` is false when the faults leave no value to look at. */
 export interface Source {
   readonly usable: boolean;
-  /** Characters of the text. */
+  /** Characters of the text, or of what its aliases stand for, if that is more. */
   readonly length: number;
   readonly value: unknown;
   readonly faults: readonly Fault[];

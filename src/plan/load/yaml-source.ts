@@ -23,6 +23,9 @@ import { FORBIDDEN_KEY, MAX_DEPTH, MAX_KEYS, type Fault, type Source } from './s
 /** How many values a document may have, those that stand behind an alias counted each time they are used. */
 const MAX_VALUES = 500_000;
 
+/** Characters of a document, counted in the same way: as many as JSON may have. */
+const MAX_CHARACTERS = 16 * 1024 * 1024;
+
 /** One anchor with a fault in it may be used a thousand times. */
 const MAX_FAULTS = 100;
 
@@ -50,7 +53,7 @@ export async function readYaml(text: string): Promise<Source> {
     const value = reader.valueOf(document.contents, 0);
     return {
       usable: reader.faults.every((found) => found.code === 'duplicate-key'),
-      length: text.length,
+      length: Math.max(text.length, reader.characters),
       value,
       faults: reader.faults,
       locate: async () => locatorOf(document, targets, placeAt),
@@ -137,6 +140,8 @@ function aliasTargets(document: Document.Parsed): AliasTargets {
 /** Makes plain values of a document's nodes. One walk, with a budget, because an alias may stand for a great deal. */
 class ValueReader {
   readonly faults: Fault[] = [];
+  /** Of all texts, and of keys. */
+  characters = 0;
   private values = 0;
 
   constructor(
@@ -165,6 +170,7 @@ class ValueReader {
     if (isMap(node)) return this.objectOf(node.items, depth);
     if (isSeq(node)) return node.items.map((item) => this.valueOf(item, depth + 1));
     const value = isScalar(node) ? node.value : null;
+    if (typeof value === 'string') this.count(value);
     if (typeof value === 'number' && !Number.isFinite(value)) {
       this.add('bad-number', node, 'this number is not finite', 'write it in quotes if it is a text');
       return null;
@@ -201,10 +207,18 @@ class ValueReader {
             'keep one of them',
           );
         }
+        this.count(name);
         object[name] = this.valueOf(value, depth + 1);
       }
     }
     return object;
+  }
+
+  private count(text: string): void {
+    this.characters += text.length;
+    if (this.characters > MAX_CHARACTERS) {
+      throw new RangeError(`its aliases stand for more than ${MAX_CHARACTERS} characters`);
+    }
   }
 
   private refuse(node: unknown, message: string, hint: string | null): null {

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { isAncestor } from '../git/merge-tree.js';
 import { type Objects, withObjects } from '../git/objects.js';
 import { LockUnavailable, type ProcessLock, takeLock } from '../git/process-lock.js';
-import type { Remote } from '../git/remote.js';
 import { examine } from './examine.js';
 import { fetchTarget } from './git-fetch.js';
 import { authorshipOf, keep, readTips } from './git-merge.js';

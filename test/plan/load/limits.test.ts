@@ -8,7 +8,11 @@ describe('what cannot be started is refused at load', () => {
     ['an argument', { args: ['a\0b'] }, '"args.0" holds a NUL character'],
     ['the command', { command: 'a\0b' }, '"command" holds a NUL character'],
     ['the folder', { cwd: 'a\0b' }, '"cwd" holds a NUL character'],
-    ['a variable of the environment', { env: { A: 'a\0b' } }, '"env.A" holds a NUL character'],
+    [
+      'a variable of the environment',
+      { env: { A: 'a\0b' } },
+      'the environment variable "A" holds a NUL character',
+    ],
   ])('%s with a NUL character', async (_, fields, words) => {
     expect((await errorsOf(planWith([step('a', fields)]))).join()).toContain(`bad-value: step "a": ${words}`);
   });
@@ -16,6 +20,17 @@ describe('what cannot be started is refused at load', () => {
   test('a NUL character in the environment of all', async () => {
     expect((await errorsOf({ ...planWith([step('a')]), globals: { env: { A: '\0' } } })).join()).toContain(
       '"A" holds a NUL',
+    );
+  });
+
+  test.each([
+    [planWith([step('a', { env: { PLANWRIGHT_OUTPUT: 'x' } })])],
+    [{ ...planWith([step('a')]), globals: { env: { PLANWRIGHT_OUTPUT: 'x' } } }],
+  ])('a variable that the engine sets itself', async (plan) => {
+    const errors = await errorsOf(plan);
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toContain(
+      'the environment variable "PLANWRIGHT_OUTPUT" is set by the engine; choose another name',
     );
   });
 

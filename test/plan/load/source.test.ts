@@ -141,6 +141,11 @@ describe('YAML', () => {
     expect(await faultOf('plan.yaml', lines.join('\n'))).toContain('more than 500000 values');
   });
 
+  test('aliases of a long text are stopped', async () => {
+    const text = `a: &a "${'x'.repeat(100_000)}"\nb: [${Array(200).fill('*a').join(', ')}]`;
+    expect(await faultOf('plan.yaml', text)).toContain('its aliases stand for more than 16777216 characters');
+  });
+
   test.each([
     ['lists in brackets', nested(10_000)],
     ['lists on one line', '- '.repeat(10_000)],

@@ -12,13 +12,12 @@ const box = sandbox();
 
 test('it is two clones of a bare repository whose branches have parted', async () => {
   const demo = await makeDemo({ directory: join(box.folder(), 'demo') });
-  const [yours, colleague, remote] = [demo.root, demo.colleague, demo.remote].map(repoAt);
-  expect(yours?.git('remote', 'get-url', 'origin')).toBe(demo.remote);
-  expect(colleague?.git('rev-parse', 'main')).toBe(remote?.git('rev-parse', 'main'));
-  expect(
-    yours?.git('rev-list', '--count', '--left-right', `main...${remote?.git('rev-parse', 'main')}`).length,
-  ).toBe(0);
-  for (const repo of [yours, colleague]) expect(repo?.git('status', '--porcelain')).toBe('');
+  const [yours, colleague, remote] = [repoAt(demo.root), repoAt(demo.colleague), repoAt(demo.remote)];
+  expect(yours.git('remote', 'get-url', 'origin')).toBe(demo.remote);
+  expect(colleague.git('rev-parse', 'main')).toBe(remote.git('rev-parse', 'main'));
+  for (const repo of [yours, colleague]) expect(repo.git('status', '--porcelain')).toBe('');
+  yours.git('fetch', '--quiet');
+  expect(yours.git('rev-list', '--count', '--left-right', 'main...origin/main')).toBe('2\t1');
   expect(demo.sentence).toContain(demo.directory);
   for (const path of [demo.root, demo.colleague, demo.remote]) expectHealthy(path);
 });

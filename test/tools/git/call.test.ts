@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
@@ -78,6 +79,13 @@ test('no command that the configuration names is run by looking at a repository'
   const proof = join(folder, 'proof');
   const evil = `touch ${proof}`;
   repo.commit('base', { 'a.txt': 'a\n', '.gitattributes': '* filter=evil diff=evil\n' });
+  const signature = 'gpgsig -----BEGIN PGP SIGNATURE-----\n \n iQ\n -----END PGP SIGNATURE-----\n';
+  const signed = repo.git('cat-file', 'commit', 'HEAD').replace(/\n\n/, `\n${signature}\n`);
+  const id = execFileSync('git', ['hash-object', '-t', 'commit', '-w', '--stdin'], {
+    cwd: repo.path,
+    input: `${signed}\n`,
+  });
+  repo.git('update-ref', 'HEAD', id.toString().trim());
   for (const [key, value] of [
     ['core.fsmonitor', evil],
     ['core.pager', evil],

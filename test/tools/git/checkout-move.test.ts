@@ -91,6 +91,15 @@ test('files, index, branch and further refs arrive together', async () => {
   expect(await isMoving(await openRepository(made.repo.path))).toBe(false);
 });
 
+test('what is written is the commit itself, not what somebody replaced it by', async () => {
+  const made = prepared();
+  const { repo, from, to } = made;
+  repo.git('replace', to, repo.git('commit-tree', '-p', from, '-m', 'another', `${from}^{tree}`));
+  expect(await move(made)).toEqual({ kind: 'moved' });
+  repo.git('replace', '--delete', to);
+  expectAt(made, to);
+});
+
 describe('an obstacle keeps everything as it is', () => {
   test.each<[string, (made: Prepared) => void, object]>([
     [

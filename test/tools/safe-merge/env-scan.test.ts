@@ -1,6 +1,7 @@
-import { writeFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { openJournal, takeIndex } from '../../../src/tools/git/checkout-journal.js';
 import { openRepository } from '../../../src/tools/git/repository.js';
 import { clonesIn, newRepo, repoAt, sandbox, type Clones } from '../git/support/sandbox.js';
@@ -9,6 +10,7 @@ import { drive } from './support/driver.js';
 import { tool } from './support/program.js';
 
 const box = sandbox();
+afterEach(() => vi.unstubAllEnvs());
 
 interface Scan {
   readonly code: number;
@@ -35,11 +37,8 @@ test('files in conflict are told from changed ones', async () => {
   const { mine } = clonesIn(box.folder());
   const blob = mine.git('hash-object', '-w', 'README.md');
   const entries = [1, 2, 3].map((stage) => `100644 ${blob} ${stage}\tREADME.md`).join('\n');
-  writeFileSync(join(mine.path, '.git/entries'), `${entries}\n`);
   mine.git('rm', '--quiet', '--cached', 'README.md');
-  const { execFileSync } = await import('node:child_process');
   execFileSync('git', ['update-index', '--index-info'], { cwd: mine.path, input: `${entries}\n` });
-  rmSync(join(mine.path, '.git/entries'));
   expect((await scan(mine.path)).abort_reasons).toEqual(['unmerged_paths']);
 });
 
@@ -106,12 +105,13 @@ test('a lock that goes away in time stops nothing', async () => {
   const { mine } = clonesIn(box.folder());
   const lock = join(mine.path, '.git/index.lock');
   writeFileSync(lock, '');
-  const found = scan(mine.path);
-  // Another git ends while the scan waits for it.
-  const { watch } = await import('node:fs');
-  const watcher = watch(join(mine.path, '.git'), () => rmSync(lock, { force: true }));
-  expect((await found).code).toBe(0);
-  watcher.close();
+  // Another git ends shortly after the scan has come to the work trees: it looks for locks next.
+  const real = process.env['PATH'] ?? '';
+  const bin = box.folder();
+  const ends = `case " $* " in *" worktree list "*) (sleep 0.5; rm -f ${lock}) >/dev/null 2>&1 & ;; esac`;
+  writeFileSync(join(bin, 'git'), `#!/bin/sh\n${ends}\nPATH=${real} exec git "$@"\n`, { mode: 0o755 });
+  vi.stubEnv('PATH', `${bin}:${real}`);
+  expect((await scan(mine.path)).code).toBe(0);
 });
 
 describe('a run that was killed while it wrote files', () => {

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { clonesIn, repoAt, sandbox, type Clones, type Files } from '../git/support/sandbox.js';
@@ -41,6 +41,15 @@ describe('a safe merge ends well', () => {
     const before = [snapshot(mine.path), snapshot(remote.path)];
     await expectDone(mine.path);
     expect([snapshot(mine.path), snapshot(remote.path)]).toEqual(before);
+  });
+
+  test('a file that was only touched is clean, and the index is not even refreshed', async () => {
+    const { mine } = clones();
+    const soon = new Date(Date.now() + 5000);
+    utimesSync(join(mine.path, 'README.md'), soon, soon);
+    const before = snapshot(mine.path);
+    await expectDone(mine.path);
+    expect(snapshot(mine.path)).toEqual(before);
   });
 
   test('behind: the branch and its files follow, and nothing is pushed', async () => {
