@@ -35,7 +35,8 @@ export async function openActivities(world: World, tell: Tell): Promise<WorkerAc
   for (const line of trouble) tell(`warning: left running: ${line}`);
   const containment = await openContainment(world.env);
   tell(`holds commands by ${containment.mode}: ${containment.why}`);
-  const bin = join(packageRoot(), 'bin');
+  // Before all else on a step's PATH, so that plans can name our own tools as they are.
+  const bin = join(packageRoot(), 'bin', 'steps');
   return {
     activities: {
       runCommand: runCommandIn({ ...world, bin, containment }),

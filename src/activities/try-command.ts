@@ -104,7 +104,7 @@ export async function tryCommand(given: Try): Promise<Tried> {
   }
   const { ending, stop } = await supervise(tree, given.watch);
   const how = stop === null ? byItself(ending, task, files, secrets) : byUs(stop, task, files);
-   // they may be in it
+  if (secrets.length > 0) rmSync(files.result, { force: true }); // they may be in it
   if (how !== null) return conclude(how, true);
   close({ kind: 'given-back' });
   return { kind: 'stopped', stop: stop ?? 'forsaken' };
@@ -158,7 +158,6 @@ function closed(files: AttemptFiles, closing: Closing): boolean {
     return writeClosing(files, closing);
   } catch (error) {
     // The server will know all the same; this host only cannot spare it the question.
-    if (isSystemError(error)) return true;
     throw error;
   } finally {
     forgetRunning(files);

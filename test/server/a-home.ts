@@ -23,6 +23,15 @@ export interface Home extends World {
 
 /** Makes a state directory whose server and workers end with the test, whatever became of it. */
 export async function aHome(env: NodeJS.ProcessEnv = {}): Promise<Home> {
+  const { home, close } = await openHome(env);
+  onTestFinished(close);
+  return home;
+}
+
+/** The same for several tests: `close` is to be called after the last. */
+export async function openHome(
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ readonly home: Home; readonly close: () => Promise<void> }> {
   const home = mkdtempSync(join(tmpdir(), 'planwright-home-'));
   const told: string[] = [];
   const world: World = {
@@ -36,7 +45,7 @@ export async function aHome(env: NodeJS.ProcessEnv = {}): Promise<Home> {
     },
     tell: (line) => told.push(line),
   };
-  onTestFinished(async () => {
+  const close = async (): Promise<void> => {
     for (const { cluster } of existsSync(home) ? workerRecords(home) : [])
       await stopWorker(world, cluster, { force: true });
     for (const pid of holdersOf(databaseFile(home))) process.kill(pid, 'SIGKILL');
@@ -45,8 +54,8 @@ export async function aHome(env: NodeJS.ProcessEnv = {}): Promise<Home> {
     const left = processesWith(home);
     for (const pid of left) process.kill(pid, 'SIGKILL');
     if (left.length > 0) throw new Error(`processes were left: ${left.join(', ')}`);
-  });
-  return {
+  };
+  const opened: Home = {
     ...world,
     told,
     server: () => {
@@ -55,4 +64,5 @@ export async function aHome(env: NodeJS.ProcessEnv = {}): Promise<Home> {
       return record;
     },
   };
+  return { home: opened, close };
 }

@@ -155,8 +155,9 @@ export function inOrder(problems: readonly Problem[], files: Iterable<string>): 
 // What has no place (a plain "and 12 more") comes last.
 const placeRank = (problem: Problem): number => (problem.line === 0 ? Infinity : problem.line);
 
-export const hasErrors = (problems: readonly Problem[]): boolean =>
-  problems.some((problem) => problem.severity === 'error');
+export const isError = (problem: Problem): boolean => problem.severity === 'error';
+
+export const hasErrors = (problems: readonly Problem[]): boolean => problems.some(isError);
 
 /** Returns one problem as a line: `plan.json:14:20: error: step "ship" depends on …; did you mean "build"?` */
 export function formatProblem(problem: Problem): string {
@@ -168,10 +169,8 @@ export function formatProblem(problem: Problem): string {
 /** Returns problems as lines, errors before warnings where not all of them fit. */
 export function formatProblems(problems: readonly Problem[], most = 50): string[] {
   if (problems.length <= most) return problems.map(formatProblem);
-  const errors = problems.filter((problem) => problem.severity === 'error');
-  const chosen = new Set(
-    [...errors, ...problems.filter((problem) => problem.severity !== 'error')].slice(0, most),
-  );
+  const errors = problems.filter(isError);
+  const chosen = new Set([...errors, ...problems.filter((problem) => !isError(problem))].slice(0, most));
   const lines = problems.filter((problem) => chosen.has(problem)).map(formatProblem);
   return [...lines, `and ${problems.length - most} more`];
 }

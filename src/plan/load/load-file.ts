@@ -6,7 +6,7 @@ import { harmless, quote, show } from '../quote.js';
 import { checkEnv } from './check-env.js';
 import { checkGraph } from './check-graph.js';
 import { checkConditions, checkReferences, checkResources, OpenNeeds } from './check-reads.js';
-import { Findings, type Problem } from './diagnostics.js';
+import { Findings, isError, type Problem } from './diagnostics.js';
 import { outlineOf } from './outline.js';
 import { besideFile, normalized } from './paths.js';
 import { EXCLUSIVE, readSteps } from './read-steps.js';
@@ -86,7 +86,9 @@ export async function loadFile(
     hint,
   }));
   if (!findings.isEmpty) problems.push(...findings.located(file, await source.locate()));
-  if (session.problems.length < MAX_PROBLEMS) session.problems.push(...problems);
+  const hasRoom = session.problems.length < MAX_PROBLEMS;
+  // Without room one error is still kept: that a plan did not come must have a reason.
+  session.problems.push(...(hasRoom ? problems : problems.filter(isError).slice(0, 1)));
   return hasFaults || findings.hasErrors ? null : plan;
 }
 

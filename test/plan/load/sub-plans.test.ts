@@ -96,6 +96,16 @@ describe('a sub-plan', () => {
     expect(problems).toHaveLength(1);
   });
 
+  test('with an error is an error, however many warnings were found before', async () => {
+    // 1,000 warnings each time it is used, then one error
+    const warning = planWith(Array.from({ length: 1_000 }, (_, at) => step(`s${at}`, { slip: 1 })));
+    const uses = Array.from({ length: 12 }, (_, at) => using('warning.json', {}, `u${at}`));
+    const files = { 'warning.json': warning, 'wrong.json': planWith([step('x', { retries: -1 })]) };
+    expect((await errorsOf(planWith([...uses, using('wrong.json')]), { files })).join()).toContain(
+      '"retries" must be',
+    );
+  });
+
   test('that misses a value, or is given a bad one, is shown where it is used', async () => {
     const sub = planWith([step('x')], { variables: { N: { required: true, pattern: '[0-9]+' } } });
     const at = async (variables?: object) =>

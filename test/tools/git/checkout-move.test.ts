@@ -305,6 +305,18 @@ describe('what somebody did since is not touched', () => {
     expect(readFileSync(join(made.repo.path, '.git/index.lock'), 'utf8')).toBe('a git at work');
   });
 
+  test('a branch that was moved elsewhere keeps everything as it is', async () => {
+    const made = await brokenOff();
+    made.repo.git('update-ref', 'refs/heads/main', made.repo.git('commit-tree', '-m', 'x', 'HEAD^{tree}'));
+    const before = snapshot(made.repo.path);
+    expect(await settled(made.repo)).toMatchObject({
+      kind: 'foreign',
+      lock: expect.stringContaining('index.lock') as string,
+    });
+    expect(snapshot(made.repo.path)).toEqual(before);
+    expect(await isMoving(await openRepository(made.repo.path))).toBe(true);
+  });
+
   test('when the person cleared it up and went on, only the note goes', async () => {
     const made = await brokenOff();
     made.repo.write({ '.git/index.lock': null });

@@ -406,6 +406,7 @@ describe('a safe merge that cannot be ends with a reason, and everything is as i
     theirs.git('add', '--force', 'secret.txt');
     theirs.commit('theirs', {});
     theirs.git('push', '--quiet');
+    mine.commit('mine', { 'm.txt': 'm\n' }); // something to push: it must not be
     mine.write({ 'secret.txt': 'mine alone\n' });
     await expectUntouched({ mine, remote }, 'guarded_push', ['files_in_the_way', '"secret.txt"']);
   });

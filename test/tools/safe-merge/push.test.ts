@@ -111,6 +111,18 @@ describe('somebody else is first', () => {
     expect(made.remote.tryGit('rev-parse', '--verify', '--quiet', 'main').code).toBe(1);
   });
 
+  test('the remote is set back meanwhile: what was taken away is not brought back', async () => {
+    const made = parted();
+    const taken = made.theirs.git('rev-parse', 'main');
+    const outcome = await drivenWith(made, () => {
+      made.theirs.git('push', '--quiet', '--force', 'origin', 'HEAD~1:main');
+    });
+    expect(outcome.state, outcome.said).toBe('succeeded');
+    const [mine, remote] = tips(made);
+    expect(mine).toBe(remote);
+    expect(made.remote.tryGit('merge-base', '--is-ancestor', taken, 'main').code).toBe(1);
+  });
+
   test('the remote is rewritten meanwhile: nothing is forced', async () => {
     const made = parted();
     const outcome = await drivenWith(made, () => {

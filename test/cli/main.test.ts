@@ -1,0 +1,155 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { commands, oldNames } from '../../src/cli/commands.js';
+import { main } from '../../src/cli/main.js';
+import { personsFolder } from '../../src/cli/real-world.js';
+import { programName } from '../../src/cli/program-name.js';
+import { packageRoot } from '../../src/package.js';
+import { root } from '../checkout.js';
+import { aWorld } from './a-world.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'planwright-cli-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Runs a command that must not need a server: there is none in this state directory, and none may come to be. */
+async function run(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
+  const world = aWorld({ env: { PLANWRIGHT_HOME: join(folder, 'home') }, cwd: folder });
+  const code = await main(argv, world);
+  return { code, out: world.out.text(), err: world.err.text() };
+}
+
+test('every command says how it is used, with an example', async () => {
+  for (const { name } of commands) {
+    const { code, out } = await run(name, '--help');
+    expect(code).toBe(0);
+    expect(out).toContain(`Usage: planwright ${name}`);
+    expect(out).toMatch(/Examples:\n {2}\$ /);
+    if (name !== 'worker') expect(out).toContain('--json');
+  }
+});
+
+test('without a command the commands are listed, and that is no success', async () => {
+  const { code, out, err } = await run();
+  expect([code, out]).toEqual([2, '']);
+  for (const { name, summary } of commands) expect(err).toContain(`${name.padEnd(14)} ${summary}`);
+});
+
+test('the version is printed', async () => {
+  expect(await run('--version')).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string,
+  });
+});
+
+test('wrong use is told with what is right, and ends with 2', async () => {
+  expect(await run('lsit')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('did you mean "list"?') as string,
+  });
+  expect(await run('status', 'last')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('did you mean "show"?') as string,
+  });
+  expect(await run('start')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("missing required argument 'plan'") as string,
+  });
+  expect(await run('start', 'x.json', '--var', 'A')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('"A" is not of the form NAME=VALUE') as string,
+  });
+  expect(await run('start', 'x.json', '--prioriti', 'low')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('(Did you mean --priority?)') as string,
+  });
+  expect(await run('start', 'x.json', '--db', 'y')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('PLANWRIGHT_HOME') as string,
+  });
+  expect(await run('list', '--state', 'done')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('succeeded') as string,
+  });
+  expect(await run('prune')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('--older-than') as string,
+  });
+  expect(await run('prune', '--older-than', 'soon')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('30d') as string,
+  });
+});
+
+test('every old name leads to a command that is there', () => {
+  for (const [old, name] of Object.entries(oldNames)) {
+    expect(commands.map((command) => command.name)).toContain(name);
+    expect(commands.map((command) => command.name)).not.toContain(old);
+  }
+});
+
+test('a name that objects have by nature is no command', async () => {
+  for (const name of ['constructor', '__proto__', 'toString']) {
+    const { code, err } = await run(name);
+    expect([code, err.startsWith(`planwright: there is no command "${name}"`)]).toEqual([2, true]);
+  }
+});
+
+test('with --json an error is JSON too, and nothing else is on standard output', async () => {
+  const { code, out } = await run('show', 'nope', '--json');
+  expect(code).toBe(2);
+  expect(JSON.parse(out)).toMatchObject({
+    type: 'error',
+    code: 'no-such-run',
+    message: 'there is no run "nope"',
+  });
+});
+
+test('a run that is not there is asked for without starting a server', async () => {
+  expect(await run('show', 'last')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('there is no run yet') as string,
+  });
+  expect(await run('list')).toMatchObject({ code: 0, out: '' });
+});
+
+test('a plan with errors is told whole, and nothing is started', async () => {
+  const plan = {
+    plan_id: 'P',
+    version: '1',
+    globals: { max_concurrency: 0 },
+    steps: [{ id: 'a', name: 'A', command: 'true', args: [], depends_on: ['b'] }],
+  };
+  writeFileSync(join(folder, 'bad.json'), JSON.stringify(plan));
+  const { code, out, err } = await run('start', 'bad.json');
+  expect([code, out]).toEqual([2, '']);
+  expect(err).toMatch(/bad\.json:1:\d+: error: .*max_concurrency/);
+  expect(err).toMatch(/bad\.json:1:\d+: error: .*unknown step "b"/);
+  const json = await run('start', 'bad.json', '--json');
+  expect(JSON.parse(json.out)).toMatchObject({ type: 'error', code: 'bad-plan', problems: [{}, {}] });
+  expect(await run('start', 'absent.json')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('there is no file "absent.json"') as string,
+  });
+  expect(await run('start', join(root, 'plans/test_simple.json'), '--root', 'absent')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('there is no such folder') as string,
+  });
+});
+
+test('names and errors cannot act on the terminal', async () => {
+  const { err } = await run('show', 'x\u001b[2J\u202e');
+  expect(err).toContain('x^[[2J<U+202E>');
+});
+
+test('npm says where the person stood, and only npm is believed', () => {
+  const own = packageRoot();
+  expect(personsFolder({ INIT_CWD: '/there', npm_lifecycle_event: 'start-plan' }, own)).toBe('/there');
+  expect(personsFolder({ INIT_CWD: '/there', npm_lifecycle_event: 'start-plan' }, '/elsewhere')).toBe(
+    '/elsewhere',
+  );
+  expect(personsFolder({ INIT_CWD: '/there' }, own)).toBe(own);
+  expect(programName({ npm_lifecycle_event: 'start-plan' })).toBe('npx planwright');
+  expect(programName({})).toBe('planwright');
+});

@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import type { Plan } from '../../src/plan/plan.js';
+import { slicePlan } from '../../src/plan/slice.js';
+import { aPlan, aStep } from './a-record.js';
+
+// a ─► b ─► c, d ─► c
+const plan = aPlan([aStep('a'), aStep('b', ['a']), aStep('c', ['b', 'd']), aStep('d')]);
+
+function slice(
+  whole: Plan,
+  ...only: string[]
+): { steps: string[]; met: readonly string[] } | readonly string[] {
+  const sliced = slicePlan(whole, only, (condition) => [condition]);
+  if (sliced.kind === 'impossible') return sliced.problems;
+  const { plan: part, met } = sliced.slice;
+  return { steps: part.steps.map(({ id, dependsOn }) => [id, ...dependsOn].join(' < ')), met };
+}
+
+test('what a slice depends on outside is taken as met, and named', () => {
+  expect(slice(plan, 'b', 'c')).toEqual({ steps: ['b', 'c < b'], met: ['a', 'd'] });
+  expect(slice(plan, 'a')).toEqual({ steps: ['a'], met: [] });
+});
+
+test('a step that is not there is a problem, with the one that was perhaps meant', () => {
+  const long = aPlan([aStep('compile'), aStep('deploy')]);
+  expect(slice(long, 'compil', 'zzzzzz')).toEqual([
+    'there is no step "compil" in this plan; did you mean "compile"?',
+    'there is no step "zzzzzz" in this plan',
+  ]);
+});
+
+test('a fallback comes with the step it stands in for, and does not run without it', () => {
+  const [a, b] = [aStep('a'), aStep('b')];
+  const whole = aPlan([{ ...a, onFailure: { kind: 'fallback', step: b.id } }, b, aStep('c', ['a'])]);
+  expect(slice(whole, 'a')).toEqual({ steps: ['a', 'b'], met: [] });
+  expect(slice(whole, 'b')).toEqual(['step "b" is the fallback of "a", and does not run without it']);
+});
+
+test('what a step reads cannot be taken as met', () => {
+  const { work } = aStep('x');
+  const reads = { ...work, args: ['${steps.a.outputs.n}'] } as typeof work;
+  expect(slice(aPlan([aStep('a'), aStep('b', ['a'], { work: reads })]), 'b')).toEqual([
+    'step "b" reads what step "a" came to, which is left out',
+  ]);
+  expect(slice(aPlan([aStep('a'), aStep('b', ['a'], { condition: 'a' })]), 'b')).toEqual([
+    'step "b" reads what step "a" came to, which is left out',
+  ]);
+});
+
+test('resources are asked for only from steps inside', () => {
+  const whole = aPlan([aStep('a', [], { provides: ['x'] }), aStep('b', ['a'], { consumes: ['x'] })]);
+  const sliced = slicePlan(whole, ['b'], () => []);
+  expect(sliced.kind === 'slice' && sliced.slice.plan.steps[0]!.consumes).toEqual([]);
+});
