@@ -1,17 +1,7 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
-/** Tests that drive a real server or the built program; all others need neither and start at once. */
-const NEED_SERVER = [
-  'server',
-  'worker',
-  'bootstrap',
-  'workflows',
-  'client',
-  'record',
-  'cli',
-  'activities',
-  'e2e',
-];
+/** Tests that need the shared server or the built program; all others start at once. */
+const NEED_SERVER = ['server', 'worker', 'workflows', 'client', 'record', 'cli', 'activities', 'e2e'];
 const withServer = NEED_SERVER.map((folder) => `test/${folder}/**/*.test.ts`);
 
 export default defineConfig({

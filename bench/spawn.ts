@@ -1,7 +1,7 @@
 /**
- * Measures what it costs to start a command: bare, and held by each containment. `npx vitest` is not needed:
+ * Measures what it costs to start a command: bare, and held by each containment.
  *
- *   npx esbuild bench/spawn.ts --bundle --platform=node --format=esm --outfile=dist/bench-spawn.mjs && node dist/bench-spawn.mjs
+ *   node scripts/run-ts.mjs bench/spawn.ts
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

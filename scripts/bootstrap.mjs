@@ -106,9 +106,18 @@ function run(what, share, program, args, cwd) {
       else
         reject(
           new BootstrapError(
-            `${what} ended with ${signal ?? `exit code ${code}`}. Its last words:\n${output.trim()}`,
+            `${what} ended with ${signal ?? `exit code ${code}`}. Its last words:\n${wordsOf(output)}`,
           ),
         );
     });
   });
+}
+
+/**
+ * What a program said, without the help text that npm adds to some errors: a screenful after the one line that counts.
+ *
+ * @param {string} output
+ */
+function wordsOf(output) {
+  return output.split(/^npm error\s*\nnpm error (?:Clean install|Usage)/m)[0]?.trim() ?? '';
 }

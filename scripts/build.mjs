@@ -1,61 +1,137 @@
 // @ts-check
 /**
- * Builds `dist/`: the compiled sources and the bundle of the workflows. `node scripts/build.mjs`.
+ * Builds `dist/`: the compiled sources and the bundle of the workflows. `node scripts/build.mjs [--types]`.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import { buildStamp, writeBuildStamp } from './stamps.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const src = join(root, 'src');
 const dist = join(root, 'dist');
-const require = createRequire(import.meta.url);
-const BUNDLE = 'workflow-bundle.js';
+const BUNDLE = join(dist, 'workflow-bundle.js');
+const COMMAND_LINE = 'bundle';
+/** What the bundle was made from. */
+const BUNDLE_KEY = join(dist, 'workflow-bundle.json');
 
 const stamp = buildStamp(root);
 rmSync(join(dist, 'build.json'), { force: true }); // until the end this is no build
-removeStale(dist);
-const typesAreRight = compile();
-await bundleWorkflows();
-if (!typesAreRight) process.exit(1);
+await compile();
+await Promise.all([bundleWorkflows(), bundleCommandLine()]);
+if (process.argv.includes('--types')) declareTypes();
 writeBuildStamp(root, stamp);
 
-/** Returns false when the compiler found errors: it has printed them. */
-function compile() {
-  try {
-    execFileSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.json'], {
-      cwd: root,
-      stdio: 'inherit',
-    });
-    return true;
-  } catch {
-    return false;
+/**
+ * File by file, without a look at types: they are a check of their own (`npm run typecheck`), which takes twenty times as
+ * long, and whoever starts the program for the first time would wait for it.
+ */
+async function compile() {
+  const sources = readdirSync(src, { recursive: true, encoding: 'utf8' });
+  await build({
+    entryPoints: sources.filter((name) => name.endsWith('.ts')).map((name) => join(src, name)),
+    outdir: dist,
+    outbase: src,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    sourcemap: true,
+    tsconfig: join(root, 'tsconfig.json'),
+    logLevel: 'error',
+  });
+  for (const name of sources.filter((name) => name.endsWith('.mjs')))
+    cpSync(join(src, name), join(dist, name));
+  const made = new Set(sources.map((name) => name.replace(/\.ts$/, '.js')));
+  // A compiled file whose source is gone could still be imported here, and nowhere else.
+  for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
+    const isOurs = /\.m?js$/.test(name) && join(dist, name) !== BUNDLE && !name.startsWith(COMMAND_LINE);
+    if (isOurs && !made.has(name)) rmSync(join(dist, name));
   }
 }
 
-/** Compiled files whose source is gone: an import of one would still work here, and nowhere else. */
-function removeStale(/** @type {string} */ folder) {
-  if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-    const [, stem, kind] = /^(.+?)(?:\.d)?\.(m?[jt]s)(?:\.map)?$/.exec(name) ?? [];
-    if (stem === undefined || name === BUNDLE) continue;
-    const source = join(root, 'src', `${stem}.${kind?.startsWith('m') ? 'mjs' : 'ts'}`);
-    if (existsSync(source)) continue;
-    rmSync(join(folder, name));
-    rmSync(join(folder, '.tsbuildinfo'), { force: true }); // it would think that the file is still there
-  }
+/**
+ * The command line in few files, with its packages: hundreds of small ones take half a second to load.
+ *
+ * Workers are not in it: they must share their classes with the SDK's worker package, which cannot be bundled.
+ */
+async function bundleCommandLine() {
+  const folder = join(dist, COMMAND_LINE);
+  rmSync(folder, { recursive: true, force: true });
+  await build({
+    entryPoints: [join(dist, 'cli', 'main.js')],
+    outdir: folder,
+    bundle: true,
+    splitting: true, // a command loads what it needs
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    banner: {
+      js: 'import{createRequire as _createRequire}from"node:module";const require=_createRequire(import.meta.url);',
+    },
+    external: ['@temporalio/worker', '@temporalio/testing'],
+    plugins: [
+      {
+        name: 'workers stay outside',
+        setup: ({ onResolve }) =>
+          onResolve({ filter: /\/worker\.js$/ }, () => ({ path: '../worker.js', external: true })),
+      },
+    ],
+    logLevel: 'error',
+  });
 }
 
-/** Workers load one file, made now: bundling takes longer than everything else at a start. */
+/**
+ * Workers load one file, made now: bundling takes longer than everything else at a start. It is not made again when
+ * nothing that goes into it has changed.
+ */
 async function bundleWorkflows() {
+  const key = await bundleKey();
+  if (existsSync(BUNDLE) && existsSync(BUNDLE_KEY) && readFileSync(BUNDLE_KEY, 'utf8') === key) return;
   const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(dist, 'workflows', 'index.js'),
     logger: new DefaultLogger('ERROR'),
   });
-  const file = join(dist, BUNDLE);
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, code);
+  rmSync(BUNDLE_KEY, { force: true });
+  writeFileSync(BUNDLE, code);
+  writeFileSync(BUNDLE_KEY, key);
+}
+
+/** A hash of the sources that the workflows import, and of the packages' versions. */
+async function bundleKey() {
+  const { metafile } = await build({
+    entryPoints: [join(src, 'workflows', 'index.ts')],
+    absWorkingDir: root,
+    outfile: 'unused',
+    bundle: true,
+    write: false,
+    metafile: true,
+    platform: 'neutral',
+    packages: 'external',
+    logLevel: 'silent',
+  });
+  const hash = createHash('sha256');
+  for (const name of [...Object.keys(metafile.inputs).sort(), 'package-lock.json', 'scripts/build.mjs']) {
+    hash.update(`${name}\0`).update(readFileSync(join(root, name)));
+  }
+  return hash.digest('hex');
+}
+
+/** For programs that use the library: not needed to run. */
+function declareTypes() {
+  const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+  execFileSync(
+    process.execPath,
+    [tsc, '-p', 'tsconfig.json', '--emitDeclarationOnly', '--incremental', 'false'],
+    {
+      cwd: root,
+      stdio: 'inherit',
+    },
+  );
 }

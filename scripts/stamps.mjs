@@ -105,21 +105,25 @@ function installedFits(root) {
 /**
  * @param {string} root
  * @param {readonly string[]} names - files and folders
- * @returns {string[]} files
+ * @returns {string[]} files, in an order that does not change
  */
 function filesOf(root, names) {
   return names.flatMap((name) => {
     const found = statSync(join(root, name), { throwIfNoEntry: false });
     if (found === undefined) return [];
-    return found.isDirectory()
-      ? filesOf(
-          root,
-          readdirSync(join(root, name))
-            .sort()
-            .map((entry) => `${name}/${entry}`),
-        )
-      : [name];
+    return found.isDirectory() ? filesIn(root, name).sort() : [name];
   });
+}
+
+/**
+ * @param {string} root
+ * @param {string} folder
+ * @returns {string[]}
+ */
+function filesIn(root, folder) {
+  return readdirSync(`${root}/${folder}`, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? filesIn(root, `${folder}/${entry.name}`) : [`${folder}/${entry.name}`],
+  );
 }
 
 /**
@@ -127,12 +131,11 @@ function filesOf(root, names) {
  * @param {readonly string[]} files
  */
 function looksOf(root, files) {
-  const hash = createHash('sha256');
-  for (const file of files) {
-    const { size, mtimeMs } = statSync(join(root, file));
-    hash.update(`${file}\0${size}\0${mtimeMs}\n`);
-  }
-  return hash.digest('hex');
+  const looks = files.map((file) => {
+    const { size, mtimeMs } = statSync(`${root}/${file}`);
+    return `${file}\0${size}\0${mtimeMs}`;
+  });
+  return createHash('sha256').update(looks.join('\n')).digest('hex');
 }
 
 /**

@@ -226,8 +226,14 @@ export function writeClosing(files: AttemptFiles, closing: Closing): boolean {
 /** Removes the entry of a start of which nothing runs any more. */
 export const forgetRunning = (files: AttemptFiles): void => rmSync(files.running, { force: true });
 
-/** Returns how a start ended, or null when nobody has said. */
-export const readClosing = (files: AttemptFiles): Closing | null => readJson(files.ending) as Closing | null;
+/** Returns how a start ended, or null when nobody has said, or not in a form that is known here. */
+export function readClosing(files: AttemptFiles): Closing | null {
+  const closing = readJson(files.ending);
+  return isClosing(closing) ? closing : null;
+}
+
+const isClosing = (value: unknown): value is Closing =>
+  typeof value === 'object' && value !== null && 'format' in value && value.format === 1;
 
 /** Returns where a start's output is, relative to the run's directory. */
 export function logRef(step: StepFiles, files: AttemptFiles): LogRef {

@@ -158,6 +158,7 @@ function closed(files: AttemptFiles, closing: Closing): boolean {
     return writeClosing(files, closing);
   } catch (error) {
     // The server will know all the same; this host only cannot spare it the question.
+    if (isSystemError(error)) return true;
     throw error;
   } finally {
     forgetRunning(files);

@@ -1,6 +1,7 @@
 /**
  * The common part of `start`, `retry` and `watch`: follow a run, answer Ctrl-C, report its end.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { cancelRun } from '../client/control.js';
 import type { Link } from '../client/link.js';
 import { currentActor } from '../client/start-plan.js';
@@ -37,7 +38,7 @@ export async function followToEnd(
       signal: interrupts.left,
       footer: () => interrupts.footer,
     });
-    if (record === null) return leave(world, runId, interrupts.isCanceling, options);
+    if (record === null) return leave(world, runId, await interrupts.isCanceled(), options);
     const quarantine = readQuarantine(link.home, runId);
     const status = runStatus({ record, live: new Map(), quarantine });
     if (options.json) printJsonLine(world, { type: 'result', ...status });
@@ -75,12 +76,15 @@ function leave(
   return onInterrupt === 'leave' ? 0 : 1;
 }
 
+const ARRIVAL_MS = 3_000;
+
 /** Ctrl-C: the first cancels the run and waits, the second leaves it. */
 class Interrupts {
   readonly #leaving = new AbortController();
   readonly #forget: () => void;
   footer: string | null = null;
-  isCanceling = false;
+  /** Whether the run took the request to end. */
+  #canceled: Promise<boolean> = Promise.resolve(false);
 
   constructor(
     world: World,
@@ -98,10 +102,13 @@ class Interrupts {
       count += 1;
       if (count > 2) return;
       if (count === 2) return this.#leaving.abort();
-      this.isCanceling = true;
       say('canceling: waiting for what runs to end (Ctrl-C again leaves it)');
-      cancelRun(link, runId, { reason: 'Ctrl-C', actor: currentActor() }).catch((error: unknown) =>
-        say(`could not be canceled: ${error instanceof Error ? error.message : String(error)}`),
+      this.#canceled = cancelRun(link, runId, { reason: 'Ctrl-C', actor: currentActor() }).then(
+        () => true,
+        (error: unknown) => {
+          say(`could not be canceled: ${error instanceof Error ? error.message : String(error)}`);
+          return false;
+        },
       );
     };
     this.#forget = world.onInterrupt(interrupt);
@@ -110,6 +117,11 @@ class Interrupts {
 
   get left(): AbortSignal {
     return this.#leaving.signal;
+  }
+
+  /** Who leaves at once after the first Ctrl-C still means it: the request is given a moment to arrive. */
+  isCanceled(): Promise<boolean> {
+    return Promise.race([this.#canceled, sleep(ARRIVAL_MS, false, { ref: false })]);
   }
 
   end(): void {

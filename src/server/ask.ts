@@ -163,8 +163,8 @@ function send(session: ClientHttp2Session, path: string, request: Buffer): Promi
     let status = '';
     let message = '';
     const take = (headers: Readonly<Record<string, unknown>>): void => {
-      status = String(headers['grpc-status'] ?? status);
-      message = decodeURIComponent(String(headers['grpc-message'] ?? message));
+      if (typeof headers['grpc-status'] === 'string') status = headers['grpc-status'];
+      if (typeof headers['grpc-message'] === 'string') message = decodeURIComponent(headers['grpc-message']);
     };
     stream.on('response', take); // an answer without a body has them here
     stream.on('trailers', take);

@@ -190,3 +190,11 @@ test('an entry that was cut while it was written is read as far as it goes', asy
   expect(await sweepOrphans(shop.home, 'test-host')).toEqual({ ended: 1, trouble: [] });
   expect(sleepers(name)).toEqual([]); // found by its mark
 });
+
+test('what another version noted of a start is not read, and its files are left alone', async () => {
+  mkdirSync(shop.directory, { recursive: true });
+  writeFileSync(join(shop.directory, '4.json'), '{"format":2,"end":"well"}');
+  expect((await shop.sh('exit 0', {}, { attempt: 1 })).kind).toBe('done');
+  expect(shop.read('4.json')).toBe('{"format":2,"end":"well"}');
+  expect(readdirSync(shop.directory)).toContain('5.json');
+});

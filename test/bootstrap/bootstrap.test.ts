@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   cpSync,
@@ -142,21 +142,18 @@ test('a build that fails ends with exit code 2 and the compiler’s words, each 
   }
 });
 
-test('an installation that fails ends with exit code 2 and npm’s words', async () => {
+test('an installation that fails ends with exit code 2 and npm’s words, but not its help', async () => {
   const checkout = aMiniCheckout();
-  const lock = readFileSync(join(checkout.path, 'package-lock.json'), 'utf8');
-  checkout.write(
-    'package-lock.json',
-    lock.replace('"packages":{', '"packages":{"node_modules/nowhere":{"version":"1.0.0"},'),
-  );
   checkout.write(
     'package.json',
-    JSON.stringify({ name: 'planwright', version: '0.0.1', dependencies: { nowhere: '1.0.0' } }),
+    readFileSync(join(checkout.path, 'package.json'), 'utf8').replace('"dependency":', '"other":'),
   );
   const { code, stderr } = await checkout.start().ended;
   expect(code).toBe(2);
-  expect(stderr).toMatch(/npm ci ended with exit code 1\. Its last words:\nnpm error/);
-  expect(stderr).not.toContain('    at '); // no stack
+  expect(stderr).toMatch(
+    /npm ci ended with exit code 1\. Its last words:\nnpm error code EUSAGE[^]*Missing: /,
+  );
+  expect(stderr).not.toMatch(/--install-strategy|^ {4}at /m);
 });
 
 test('without npm, one message says so', async () => {
@@ -285,4 +282,65 @@ test.each([
   ['no tests at all', {}, '0 passed, 1 failed, 0 skipped', 1],
 ])('npm test counts %s on its last line', (_, tests, last, code) => {
   expect(npmTest(tests as Record<string, string>)).toEqual({ last, code });
+});
+
+// ---- .ci/run
+
+/** Runs `.ci/run` in a checkout whose checks end with these exit codes. */
+function ci(exits: { readonly format?: number; readonly lint?: number; readonly test: string }): {
+  readonly last: string | undefined;
+  readonly code: number;
+} {
+  const checkout = aMiniCheckout();
+  cpSync(join(root, '.ci/run'), join(checkout.path, '.ci/run'));
+  const manifest = JSON.parse(readFileSync(join(checkout.path, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  manifest.scripts = {
+    'format:check': `exit ${exits.format ?? 0}`,
+    lint: `exit ${exits.lint ?? 0}`,
+    typecheck: 'exit 0',
+  };
+  checkout.write('package.json', JSON.stringify(manifest));
+  checkout.write('scripts/test.mjs', exits.test);
+  const { stdout, status } = spawnSync(join(checkout.path, '.ci/run'), {
+    encoding: 'utf8',
+    env: { ...process.env, npm_config_offline: 'true' },
+  });
+  return { last: stdout.trimEnd().split('\n').at(-1), code: status ?? -1 };
+}
+
+test.each([
+  [
+    'all is well',
+    { test: `console.log('3 passed, 0 failed, 1 skipped')` },
+    '3 passed, 0 failed, 1 skipped',
+    0,
+  ],
+  [
+    'a test fails',
+    { test: `console.log('3 passed, 1 failed, 0 skipped'); process.exitCode = 1` },
+    '3 passed, 1 failed, 0 skipped',
+    1,
+  ],
+  [
+    'a file is not formatted',
+    { format: 1, test: `console.log('3 passed, 0 failed, 0 skipped')` },
+    '3 passed, 0 failed, 0 skipped',
+    1,
+  ],
+  [
+    'lint finds something',
+    { lint: 1, test: `console.log('3 passed, 0 failed, 0 skipped')` },
+    '3 passed, 0 failed, 0 skipped',
+    1,
+  ],
+  [
+    'the runner of the tests dies',
+    { test: `process.kill(process.pid, 'SIGKILL')` },
+    '0 passed, 1 failed, 0 skipped',
+    1,
+  ],
+])('.ci/run when %s: the count is its last line, and the exit code says it', (_, exits, last, code) => {
+  expect(ci(exits)).toEqual({ last, code });
 });

@@ -45,9 +45,9 @@ const BUILD = `
   appendFileSync(root + 'builds.log', 'begin\\n');
   while (existsSync(root + 'hold-build')) await setTimeout(10);
   if (existsSync(root + 'src/broken.ts')) { console.error('src/broken.ts(1,1): error TS1: broken'); process.exit(1); }
-  mkdirSync(root + 'dist/cli', { recursive: true });
+  mkdirSync(root + 'dist/bundle', { recursive: true });
   writeFileSync(root + 'dist/workflow-bundle.js', '');
-  writeFileSync(root + 'dist/cli/main.js', \`
+  writeFileSync(root + 'dist/bundle/main.js', \`
     export async function main(args) {
       console.log(JSON.stringify({ args, cwd: process.cwd(), initCwd: process.env.INIT_CWD, dependency: \${dependency} }));
       return args[0] === 'fail' ? 1 : 0;

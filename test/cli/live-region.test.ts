@@ -10,12 +10,11 @@ afterEach(() => void vi.useRealTimers());
 function screen(output: TestOutput, columns: number): string[] {
   const rows: string[] = [''];
   let row = 0;
-  // eslint-disable-next-line no-control-regex -- these are what it understands
   for (const [token] of output.text().matchAll(/\u001b\[\??[0-9;]*[A-Za-z]|[\s\S]/g)) {
     const up = /^\u001b\[(\d+)A$/.exec(token);
     if (up) row -= Number(up[1]);
     else if (token === '\u001b[K') rows[row] = rows[row]!.slice(0, rows[row]!.length);
-    else if (token === '\u001b[J') (rows.splice(row + 1), (rows[row] = ''));
+    else if (token === '\u001b[J') rows.splice(row, rows.length, '');
     else if (token === '\r') rows[row] = '';
     else if (token === '\n') rows[++row] = '';
     else if (token.length === 1) {

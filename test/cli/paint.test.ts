@@ -19,7 +19,6 @@ test('where the locale is not UTF-8 all marks are ASCII', () => {
   expect(hasUnicode({ LANG: 'de_DE.UTF-8' })).toBe(true);
   expect(hasUnicode({ LANG: 'de_DE.UTF-8', LC_ALL: 'C' })).toBe(false);
   const { marks } = paintFor({ LANG: 'C' }, pipe);
-  // eslint-disable-next-line no-control-regex -- it is about them
   expect(Object.values(marks).flat().join('')).toMatch(/^[\x20-\x7e]+$/);
 });
 

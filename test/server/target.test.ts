@@ -235,9 +235,7 @@ test('an API key goes with every call, over TLS', async () => {
   const authority = anAuthority('test authority');
   const { certificate, key } = authority.issue('server');
   const authorizations: unknown[] = [];
-  const port = await portOf(
-    noting(createSecureServer({ cert: certificate, key }), authorizations),
-  );
+  const port = await portOf(noting(createSecureServer({ cert: certificate, key }), authorizations));
   const target = await findTarget(
     remote({
       TEMPORAL_ADDRESS: `127.0.0.1:${port}`,

@@ -1,10 +1,5 @@
-import {
-  CancelledFailure,
-  WorkflowFailedError,
-  WorkflowUpdateFailedError,
-} from '@temporalio/client';
-import type { WorkflowHandle ,
-  ApplicationFailure} from '@temporalio/client';
+import { CancelledFailure, WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
+import type { WorkflowHandle, ApplicationFailure } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { Changes } from '../../src/workflows/api.js';
 import { planOf, type StepSketch } from '../plan/builder.js';

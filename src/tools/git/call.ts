@@ -113,10 +113,10 @@ const MAX_SHOWN = 2000;
 /** Returns text from git or from a remote for a person: no control characters, no credentials in addresses, bounded. */
 export function shownText(text: string): string {
   const clean = text
-     
+
     .replace(/\u001b(\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(\u0007|\u001b\\)?|[@-Z\\-_])/g, '')
     .replace(/\r\n?/g, '\n')
-     
+
     .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')
     .replace(/:\/\/[^\s/@]+@/g, '://***@')
     .split('\n')

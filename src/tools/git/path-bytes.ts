@@ -80,7 +80,6 @@ export function fileBytes(directory: string, path: string): Buffer {
 /** Returns the path for a person: control characters and stray bytes written out. */
 export function shownPath(path: string): string {
   return path.replace(
-     
     /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\udc80-\udcff]/g,
     (char) => {
       const code = char.charCodeAt(0);

@@ -35,8 +35,8 @@ export async function readRef(repository: Repository, name: string): Promise<str
 
 export interface RefMove {
   readonly ref: string;
-  /** Null: the ref must not exist before; `'any'`: whatever it is (only for refs of our own). */
-  readonly from: string | null | 'any';
+  /** Null: the ref must not exist before; `any` instead of an id: whatever it is (only for refs of our own). */
+  readonly from: string | null;
   /** Null deletes it. */
   readonly to: string | null;
 }

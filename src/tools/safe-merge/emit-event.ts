@@ -101,12 +101,16 @@ function details(text: string): object {
   }
 }
 
+/** Returns when a report was written, in milliseconds; NaN when it does not say. */
+const timeIn = ({ timestamp }: Readonly<Record<string, unknown>>): number =>
+  typeof timestamp === 'string' ? Date.parse(timestamp) : Number.NaN;
+
 /** The run in figures, from its own reports. */
 async function whatHappened({ directory }: Context): Promise<object> {
   const push = (await readReport(join(directory, REPORT_FILES.guarded_push))) ?? {};
   const scan = (await readReport(join(directory, REPORT_FILES.env_scan))) ?? {};
-  const began = Date.parse(String(scan['timestamp'] ?? ''));
-  const ended = Date.parse(String(push['timestamp'] ?? ''));
+  const began = timeIn(scan);
+  const ended = timeIn(push);
   return {
     action: push['action'] ?? null,
     commit: push['commit'] ?? null,

@@ -238,7 +238,7 @@ function onlyRemote({ target }: Context, result: string, problem: Problem, repor
         {
           code: 'local_not_updated',
           message: `"${target.remote}" has the merge (${short(result)}), but "${target.branch}" here was left as it is.`,
-          hint: `See to the next point and start again: "${target.branch}" then only has to follow "${target.remote}".`,
+          hint: `See to the point above and start again: "${target.branch}" then only has to follow "${target.remote}".`,
         },
         problem,
       ],

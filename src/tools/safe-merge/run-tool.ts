@@ -228,10 +228,19 @@ function stopEvent(tool: Tool, world: World, place: Place, stop: Stop): MergeEve
 /** Who started it, as far as the environment tells. */
 const invokerOf = (env: NodeJS.ProcessEnv): Invoker => (env['CI'] ? 'ci' : 'human');
 
-/** What a person reads: what is wrong, why it stops the merge, how to leave it. */
-function message(tool: Tool, stop: Stop): string {
-  const lines = [`${tool.name}: stopped: ${stop.reasonCode}`];
-  for (const { code, message: text, hint } of stop.problems)
+const MAX_SHOWN = 20;
+
+/**
+ * What a person reads: what is wrong, why it stops the merge, how to leave it. The main point comes last: it is the end
+ * of a step's output that is shown with a failed run.
+ */
+function message(tool: Tool, { reasonCode, problems }: Stop): string {
+  const [main, ...others] = problems;
+  const shown = others.slice(0, MAX_SHOWN);
+  const more = others.length - shown.length;
+  const lines = [`${tool.name}: stopped: ${reasonCode}`];
+  if (more > 0) lines.push(`  ${more} more are in the report; the first ${MAX_SHOWN}:`);
+  for (const { code, message: text, hint } of [...shown, main])
     lines.push(`  ${code}: ${text}`, `    → ${hint}`);
   return lines.join('\n');
 }

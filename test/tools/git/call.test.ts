@@ -78,6 +78,8 @@ test('no command that the configuration names is run by looking at a repository'
   const repo = newRepo(join(folder, 'repo'));
   const proof = join(folder, 'proof');
   const evil = `touch ${proof}`;
+  const script = join(folder, 'evil');
+  writeFileSync(script, `#!/bin/sh\n${evil}\n`, { mode: 0o755 });
   repo.commit('base', { 'a.txt': 'a\n', '.gitattributes': '* filter=evil diff=evil\n' });
   const signature = 'gpgsig -----BEGIN PGP SIGNATURE-----\n \n iQ\n -----END PGP SIGNATURE-----\n';
   const signed = repo.git('cat-file', 'commit', 'HEAD').replace(/\n\n/, `\n${signature}\n`);
@@ -94,7 +96,7 @@ test('no command that the configuration names is run by looking at a repository'
     ['diff.evil.textconv', evil],
     ['diff.evil.command', evil],
     ['log.showSignature', 'true'],
-    ['gpg.program', evil],
+    ['gpg.program', script], // run without a shell
   ] as const) {
     repo.git('config', key, value);
   }

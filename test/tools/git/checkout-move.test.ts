@@ -278,6 +278,21 @@ describe('what somebody did since is not touched', () => {
     expectAt(made, made.from);
   });
 
+  test('a directory that was made and is still empty goes again', async () => {
+    const made = prepared();
+    const repository = await openRepository(made.repo.path);
+    const journal = await openJournal(repository, {
+      branch: 'main',
+      from: made.from,
+      to: made.to,
+      owner: 'killed',
+    });
+    await takeIndex(repository, journal);
+    mkdirSync(join(made.repo.path, 'added/deep/er'), { recursive: true });
+    expect(await settled(made.repo)).toMatchObject({ kind: 'undone' });
+    expectAt(made, made.from);
+  });
+
   test('a file that was worked on keeps everything as it is', async () => {
     const made = await brokenOff();
     made.repo.write({ 'run.sh': 'my work\n' });

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readdirSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { clonesIn, sandbox, type Clones } from '../git/support/sandbox.js';
@@ -58,7 +58,7 @@ test('no program that the configuration names is run by a whole safe merge', asy
   const { mine } = parted();
   const folder = box.folder();
   const settings = [
-    ...['core.fsmonitor', 'core.pager', 'core.editor', 'sequence.editor', 'diff.external', 'gpg.program'],
+    ...['core.fsmonitor', 'core.pager', 'core.editor', 'sequence.editor', 'diff.external'],
     ...['diff.evil.textconv', 'diff.evil.command', 'merge.evil.driver', 'core.alternateRefsCommand'],
     ...[
       'remote.origin.uploadpack',
@@ -75,7 +75,10 @@ test('no program that the configuration names is run by a whole safe merge', asy
       key === 'credential.helper' || key === 'submodule.x.update' || key.startsWith('alias.') ? '!' : '';
     mine.git('config', key, `${prefix}touch ${join(folder, key)}; false`);
   }
+  const gpg = join(box.folder(), 'gpg'); // run without a shell
+  writeFileSync(gpg, `#!/bin/sh\ntouch ${join(folder, 'gpg')}\n`, { mode: 0o755 });
   for (const [key, value] of [
+    ['gpg.program', gpg],
     ['log.showSignature', 'true'],
     ['commit.gpgSign', 'true'],
     ['push.gpgSign', 'if-asked'],

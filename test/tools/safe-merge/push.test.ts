@@ -224,6 +224,20 @@ child.on('close', (code) => process.exit(command.includes('receive-pack') ? 255 
   });
 });
 
+test('the remote-tracking branch is never set back: somebody fetched more meanwhile', async () => {
+  const made = clonesIn(box.folder());
+  const there = made.theirs.commit('theirs', { 't.txt': 't\n' });
+  made.theirs.git('push', '--quiet');
+  let newer = '';
+  const outcome = await drivenWith(made, () => {
+    newer = made.theirs.commit('newer', { 'n.txt': 'n\n' });
+    made.theirs.git('push', '--quiet');
+    made.mine.git('fetch', '--quiet');
+  });
+  expect(outcome.state, outcome.said).toBe('succeeded');
+  expect(made.mine.git('rev-parse', 'main', 'origin/main')).toBe(`${there}\n${newer}`);
+});
+
 test('two push addresses are refused: one could succeed alone', async () => {
   const made = parted();
   made.mine.git('remote', 'set-url', '--push', 'origin', made.remote.path);
@@ -242,14 +256,18 @@ test('a remote reached by a helper program is refused, and the program not run',
   expect(existsSync(proof)).toBe(false);
 });
 
-test('work begun after the scan stops the push before anything is published', async () => {
+test.each([
+  ['a changed file', 'dirty_working_tree', { 'm.txt': 'at work\n' }],
+  ['a new file', 'dirty_working_tree', { 'new.txt': 'at work\n' }],
+  ['a merge', 'merge_in_progress', { '.git/MERGE_HEAD': `${'1'.repeat(40)}\n` }],
+])('%s begun after the scan stops the push before anything is published', async (_, code, files) => {
   const made = parted();
   let before: unknown;
   const outcome = await drivenWith(made, () => {
-    made.mine.write({ 'm.txt': 'at work\n' });
+    made.mine.write(files);
     before = [snapshot(made.mine.path), snapshot(made.remote.path)];
   });
-  expect(outcome.steps['guarded_push']?.stderr).toContain('dirty_working_tree');
+  expect(outcome.steps['guarded_push']?.stderr).toContain(code);
   expect([snapshot(made.mine.path), snapshot(made.remote.path)]).toEqual(before);
 });
 
@@ -260,7 +278,7 @@ test('when only the remote could be moved, that is said, and the next run only f
   const outcome = await drive({ root: made.mine.path });
   const { stderr, code, attempts } = outcome.steps['guarded_push'] ?? {};
   expect([code, attempts]).toEqual([1, 2]);
-  expect(stderr).toMatch(/local_not_updated: "origin" has the merge[\s\S]*dirty_working_tree/);
+  expect(stderr).toMatch(/dirty_working_tree[\s\S]*local_not_updated: "origin" has the merge/);
   expect(made.mine.read('m.txt')).toBe('at work\n');
   expect(made.remote.git('log', '-1', '--format=%s', 'main')).toBe(
     "Merge remote-tracking branch 'origin/main'",

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { clonesIn, sandbox, type Clones, type Files } from '../git/support/sandbox.js';
 import { snapshot } from '../git/support/snapshot.js';
 import { tool } from './support/program.js';
 
 const box = sandbox();
+afterEach(() => void vi.useRealTimers());
 
 const BEFORE_RESOLVING = ['env_scan', 'file_classification', 'git_fetch', 'git_merge'];
 
@@ -207,11 +208,13 @@ describe('ai_conflict_resolver', () => {
     expect(made.mine.git('log', '-1', '--format=%B', commit)).toContain('Planwright-Run: by-hand_main');
   });
 
-  test('run again, the steps make the very same commit', async () => {
+  test('run again an hour later, the steps make the very same commit', async () => {
     const made = parted({ 'a.map': '0\n' }, { 'a.map': 'm\n' }, { 'a.map': 't\n' });
+    vi.useFakeTimers({ toFake: ['Date'] });
     const commits = new Set<string>();
     await merged(made);
     for (let round = 0; round < 2; round += 1) {
+      vi.setSystemTime(Date.now() + round * 3600_000);
       await tool(made.mine.path, ['git_merge']);
       await resolved(made);
       await finish(made);
@@ -258,6 +261,20 @@ describe('ai_conflict_resolver', () => {
     await resolved(made);
     expect((await finish(made, '--max-files=2')).code).toBe(1);
     expect((await finish(made, '--max-files=1')).code).toBe(2);
+  });
+
+  test('many files are named as far as a person reads; the report has all, and the way out comes last', async () => {
+    const names = Array.from({ length: 25 }, (_, index) => `f${String(index).padStart(2, '0')}.txt`);
+    const all = (text: string): Files => Object.fromEntries(names.map((name) => [name, text]));
+    const made = parted(all('0\n'), all('m\n'), all('t\n'));
+    await merged(made);
+    await resolved(made);
+    const { code, stderr, stdout } = await finish(made, '--json');
+    expect(code).toBe(2);
+    expect(stderr.match(/content conflict/g)).toHaveLength(20);
+    expect(stderr).toContain('5 more are in the report');
+    expect(stderr.trimEnd().split('\n').at(-1)).toContain('git switch main && git merge');
+    expect((JSON.parse(stdout) as { conflict_files: unknown[] }).conflict_files).toHaveLength(25);
   });
 
   test('the way out it names works', async () => {

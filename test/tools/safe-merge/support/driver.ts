@@ -118,7 +118,7 @@ function takeOutputs(step: PlanStep, file: string, values: Map<string, string>):
   for (const [name, pointer] of Object.entries(step.outputs)) {
     const value = result[pointer.slice(1)];
     if (value === undefined) throw new Error(`${step.id} has no output "${name}"`);
-    values.set(`steps.${step.id}.outputs.${name}`, String(value));
+    values.set(`steps.${step.id}.outputs.${name}`, typeof value === 'string' ? value : JSON.stringify(value));
   }
 }
 

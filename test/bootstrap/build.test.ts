@@ -1,0 +1,49 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { isBuilt } from '../../scripts/stamps.mjs';
+import { read, root } from '../checkout.js';
+
+test('the build makes a program that runs, leaves nothing of removed sources, and bundles workflows only when they changed', () => {
+  const checkout = mkdtempSync(join(tmpdir(), 'planwright-build-'));
+  onTestFinished(() => rmSync(checkout, { recursive: true, force: true }));
+  for (const name of [
+    'bin',
+    'config',
+    'scripts',
+    'src',
+    'package.json',
+    'package-lock.json',
+    'tsconfig.json',
+  ]) {
+    cpSync(join(root, name), join(checkout, name), { recursive: true });
+  }
+  symlinkSync(join(root, 'node_modules'), join(checkout, 'node_modules'));
+  writeFileSync(join(checkout, 'src/extra.ts'), 'export const extra: number = 1;\n');
+  const build = (): unknown =>
+    execFileSync(process.execPath, [join(checkout, 'scripts/build.mjs')], { stdio: 'pipe' });
+
+  build();
+  expect(isBuilt(checkout)).toBe(true);
+  expect(existsSync(join(checkout, 'dist/extra.js'))).toBe(true);
+  const { version } = JSON.parse(read('package.json')) as { version: string };
+  // Not by `bin/`: that could find the linked packages old, and install.
+  const run = `import('${join(checkout, 'dist/bundle/main.js')}').then(({ main }) => main(['--version']))`;
+  expect(execFileSync(process.execPath, ['-e', run], { encoding: 'utf8' })).toContain(version);
+
+  const bundle = join(checkout, 'dist/workflow-bundle.js');
+  const made = statSync(bundle).mtimeMs;
+  rmSync(join(checkout, 'src/extra.ts'));
+  build();
+  expect(existsSync(join(checkout, 'dist/extra.js'))).toBe(false);
+  expect(statSync(bundle).mtimeMs).toBe(made);
+
+  writeFileSync(
+    join(checkout, 'src/workflows/index.ts'),
+    'export async function other(): Promise<void> {}\n',
+  );
+  build();
+  expect(statSync(bundle).mtimeMs).not.toBe(made);
+});
