@@ -132,8 +132,8 @@ function filesIn(root, folder) {
  */
 function looksOf(root, files) {
   const looks = files.map((file) => {
-    const { size, mtimeMs } = statSync(`${root}/${file}`);
-    return `${file}\0${size}\0${mtimeMs}`;
+    const found = statSync(`${root}/${file}`, { throwIfNoEntry: false }); // removed this moment, perhaps
+    return `${file}\0${found?.size}\0${found?.mtimeMs}`;
   });
   return createHash('sha256').update(looks.join('\n')).digest('hex');
 }

@@ -16,7 +16,7 @@ export interface LinkOptions {
 }
 
 /** A server that a firewall hides never answers: this is how long a person waits for that. */
-const CONNECT_MS = 10_000;
+const CONNECT_MS = 5_000;
 
 export function openLink({
   env = process.env,
