@@ -69,6 +69,8 @@ async function bundleCommandLine() {
     platform: 'node',
     format: 'esm',
     target: 'node20',
+    // Packages that come in both forms: the other one (UMD) loads parts of itself by names that only exist unbundled.
+    mainFields: ['module', 'main'],
     minifySyntax: true,
     minifyWhitespace: true,
     banner: {

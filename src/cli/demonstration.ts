@@ -2,7 +2,7 @@
  * Where a plan's steps run when nobody said it: here, unless that would turn a first try loose on Planwright's own
  * checkout.
  */
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { packageRoot } from '../package.js';
 import type { Plan } from '../plan/plan.js';
@@ -46,8 +46,10 @@ export async function placeFor(
     throw new UsageError('--demo and --root name two places: leave one of them out');
   if (!demo && (root !== undefined || !isRepositoryPlan(plan) || !isOwnCheckout(world.cwd))) return USUAL;
   const [{ makeDemo }, { ulid }] = await Promise.all([import('../tools/demo/demo.js'), import('ulid')]);
+  const demos = join(home, 'demos');
+  mkdirSync(demos, { recursive: true, mode: 0o700 }); // perhaps the first thing in the state directory, which is private
   const made = await makeDemo({
-    directory: join(home, 'demos', ulid().toLowerCase()),
+    directory: join(demos, ulid().toLowerCase()),
     ...(demo ? { conflicts: 'safe', gate: true } : {}),
   });
   const why = demo ? 'as asked' : "this is Planwright's own checkout, and no --root was given";

@@ -29,7 +29,7 @@ export function openLink({
 
   /** The SDK takes longer to load than the server to answer: both at once. */
   const open = async (found: Promise<Target>): Promise<{ client: Client; target: Target }> => {
-    const [sdk, target] = await Promise.all([import('@temporalio/client'), found]);
+    const [sdk, target] = await Promise.all([import('../sdk/client.js'), found]);
     try {
       const connection = await sdk.Connection.connect({
         ...target.connectionOptions,

@@ -95,7 +95,7 @@ async function ask(target: Target): Promise<{ findings: readonly Finding[]; conn
   let connection;
   try {
     await knock(target.address, CONNECT_LIMIT_MS);
-    const { Connection } = await import('@temporalio/client');
+    const { Connection } = await import('../sdk/client.js');
     connection = await Connection.connect({ ...target.connectionOptions, connectTimeout: CONNECT_LIMIT_MS });
   } catch (error) {
     const found = `${target.address} cannot be reached: ${error instanceof Error ? error.message : String(error)}`;

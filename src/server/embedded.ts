@@ -172,16 +172,13 @@ export function usualPort(env: NodeJS.ProcessEnv): number {
 
 const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1));
 
-/** Stops the recorded server, by its identity. Returns its record, or null when none ran. */
-export async function stopServer({ home, tell }: Omit<World, 'env'>): Promise<ServerRecord | null> {
-  return withLock(
-    serverLock(home),
-    'stop the Temporal server',
-    async () => {
-      const record = readServerRecord(home);
-      const ended = record !== null && (await endProcess(record.process, STOP_GRACE_MS));
-      return ended ? record : null;
-    },
-    waiting(tell),
-  );
+/** Stops the server, by the identity of its process. Returns its record, or null when none ran. */
+export async function stopServer(world: Omit<World, 'env'>): Promise<ServerRecord | null> {
+  const stop = async (): Promise<ServerRecord | null> => {
+    const recorded = readServerRecord(world.home);
+    if (recorded !== null && (await endProcess(recorded.process, STOP_GRACE_MS))) return recorded;
+    const lost = await adoptLost(world);
+    return lost !== null && (await endProcess(lost.process, STOP_GRACE_MS)) ? lost : null;
+  };
+  return withLock(serverLock(world.home), 'stop the Temporal server', stop, waiting(world.tell));
 }

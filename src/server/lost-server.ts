@@ -24,7 +24,7 @@ const STOP_GRACE_MS = 5_000;
  *
  * @throws SetupError when something else has the database open
  */
-export async function adoptLost({ home, tell }: World): Promise<ServerRecord | null> {
+export async function adoptLost({ home, tell }: Omit<World, 'env'>): Promise<ServerRecord | null> {
   const database = databaseFile(home);
   if (!existsSync(database)) return null;
   for (const pid of holdersOf(database)) {

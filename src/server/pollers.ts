@@ -29,7 +29,7 @@ export async function recentPollers(connection: Connection, namespace: string): 
 
 /** Asks a cluster, over a connection made for it, whether any worker serves it. */
 export async function isServed({ connectionOptions, namespace }: Target): Promise<boolean> {
-  const { Connection } = await import('@temporalio/client');
+  const { Connection } = await import('../sdk/client.js');
   const connection = await Connection.connect({ ...connectionOptions, connectTimeout: LIMIT_MS });
   try {
     return (await recentPollers(connection, namespace)).length > 0;

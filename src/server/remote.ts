@@ -42,7 +42,7 @@ export async function configuredCluster(env: NodeJS.ProcessEnv): Promise<Configu
   );
   const file = configFile(env);
   if (set.length === 0 && file === null) return { cluster: null, idle: [] }; // without loading anything
-  const { loadClientConfigProfile, toClientOptions } = await import('@temporalio/envconfig');
+  const { loadClientConfigProfile, toClientOptions } = await import('../sdk/envconfig.js');
   let config;
   try {
     if (file !== null && !existsSync(file)) throw new Error(`there is no file "${file}"`);

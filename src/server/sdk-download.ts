@@ -22,9 +22,9 @@ try {
   process.exit(1);
 }
 
-/** The message, and that of each cause which it does not tell already. */
+/** The core wraps the one reason that counts in several sentences. */
 function explain(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause === undefined ? '' : explain(error.cause);
-  return error.message.includes(cause) ? error.message : `${error.message}: ${cause}`;
+  const text = error instanceof Error ? error.message : String(error);
+  const reason = /client error \([^)]*\): (.*)$/s.exec(text)?.[1];
+  return reason === undefined ? text : `https://temporal.download cannot be reached: ${reason}`;
 }

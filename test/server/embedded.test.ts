@@ -191,6 +191,14 @@ test('a stopped server is gone, and its data come back with the next start', asy
   expect((await ensureServer(home)).namespaceId).toBe(before.namespaceId);
 });
 
+test('a server without a record is stopped, too', async () => {
+  const home = await aHome();
+  const { process: server } = await ensureServer(home);
+  rmSync(serverRecordFile(home.home));
+  expect((await stopServer(home))?.process).toEqual(server);
+  expect(lifeOf(server)).toBe('dead');
+});
+
 test('a recorded number that now belongs to somebody else is not signalled', async () => {
   const home = await aHome();
   const record = await ensureServer(home);
