@@ -62,12 +62,12 @@ const remedyLines = (remedies: readonly string[]): string =>
 const isServiceError = (error: unknown): error is Error =>
   error instanceof Error && error.name === 'ServiceError';
 
-/** Wrong use is 2; a machine that does not do its part is 1. */
+/** What could not even be begun is 2, as wrong use is; a machine that does not do its part later is 1. */
 function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof UsageError) return 2;
   if (error instanceof SetupError) return 2; // found before anything was touched
   if (!(error instanceof PlanwrightError)) return 1;
-  return ['server-unreachable', 'no-worker', 'unreadable-record'].includes(error.code) ? 1 : 2;
+  return error.code === 'no-worker' || error.code === 'unreadable-record' ? 1 : 2;
 }
 
 /** Writes the problems of a plan, as compilers write theirs. */

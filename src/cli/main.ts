@@ -67,6 +67,13 @@ function newProgram(world: World): Command {
       getErrHelpWidth: () => world.err.size().columns,
       outputError: (text, write) => write(text.replace(/^error: /, 'planwright: ')),
     })
+    .configureHelp({
+      // A flag that is off, a list that is empty: that goes without saying.
+      optionDescription: ({ description, defaultValue }) =>
+        typeof defaultValue === 'number' || (typeof defaultValue === 'string' && defaultValue !== '')
+          ? `${description} (default: ${defaultValue})`
+          : description,
+    })
     .exitOverride()
     .option('-V, --version', 'print the version')
     .on('option:version', () => {

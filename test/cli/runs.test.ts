@@ -332,7 +332,7 @@ test('when the server is down, records answer; open runs are neither lost nor pr
   expect((await shop.run('show', closedRun)).out).toContain('✔ succeeded');
   expect(jsonLines((await shop.run('events', closedRun, '--json')).out)).toHaveLength(5);
   expect(await shop.run('show', openRun)).toMatchObject({
-    code: 1,
+    code: 2,
     err: expect.stringContaining('planwright up') as string,
   });
   expect((await shop.run('list')).out).toContain(openRun);
