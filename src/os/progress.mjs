@@ -19,13 +19,14 @@ const EVERY_MS = 10_000;
  * @param {Tell} tell
  * @param {string} what - "installing dependencies (npm ci)"
  * @param {(note: (text: string) => void) => Promise<T>} work - may note how far it is, shown with the next line
+ * @param {string} [outlook] - said once, with the first line: "about 3 minutes"
  * @returns {Promise<T>}
  */
-export async function during(tell, what, work) {
+export async function during(tell, what, work, outlook) {
   const start = performance.now();
   const seconds = () => `${Math.round((performance.now() - start) / 1000)} s`;
   let note = '';
-  tell(`${what} …`);
+  tell(`${what}${outlook === undefined ? '' : ` (${outlook})`} …`);
   const timer = setInterval(() => tell(`${what} … ${seconds()}${note && `, ${note}`}`), EVERY_MS);
   try {
     const result = await work((text) => (note = text));

@@ -26,8 +26,8 @@ export async function buildProgram(
   if (go === null) throw new Error('Go is not installed (no "go" on the PATH)');
   const workshop = mkdtempSync(join(folder, WORKSHOP));
   try {
-    const what = 'building the Temporal server program with Go (once, about 3 minutes on 2 cores)';
-    await during(tell, what, () => install(go, workshop, env));
+    const what = 'building the Temporal server program with Go';
+    await during(tell, what, () => install(go, workshop, env), 'once, some 3 minutes on 2 cores');
     renameSync(join(workshop, 'temporal'), target);
   } finally {
     rmSync(workshop, { recursive: true, force: true });

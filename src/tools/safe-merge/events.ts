@@ -1,9 +1,9 @@
 /**
  * The log of what safe merges came to: one JSON object a line, added by many, never changed.
  */
-import { mkdir, open, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname } from 'node:path';
+import { LockUnavailable, type ProcessLock, takeLock } from '../git/process-lock.js';
 
 export type EventStatus = 'success' | 'failed' | 'blocked';
 export type Invoker = 'human' | 'ai' | 'ci';
@@ -28,16 +28,37 @@ export function eventOf(event: Omit<MergeEvent, 'timestamp' | 'host'>, now: numb
   return { timestamp: new Date(now).toISOString(), ...event, host: hostname() };
 }
 
+/** Longer than any writer takes. */
+const PATIENCE_SEC = 5;
+
 /**
  * Appends one line by one write: lines of writers at the same time do not run into each other.
  *
- * A file that does not end in a line break (a write was cut short, the disk was full) gets one first.
+ * A file that does not end in a line break (a write was cut short, the disk was full) gets one first. To tell that from
+ * a write that is going on, writers take turns; without the means to, the line is written all the same.
  */
 export async function appendEvent(path: string, event: MergeEvent): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  const turn = await takeTurn(path);
+  try {
+    await append(path, event, turn !== null);
+  } finally {
+    await turn?.release();
+  }
+}
+
+async function takeTurn(path: string): Promise<ProcessLock | null> {
+  try {
+    return await takeLock(path, PATIENCE_SEC);
+  } catch (error) {
+    if (error instanceof LockUnavailable) return null;
+    throw error;
+  }
+}
+
+async function append(path: string, event: MergeEvent, alone: boolean): Promise<void> {
   const file = await open(path, 'a+');
   try {
-    const broken = await endsBroken(file);
+    const broken = alone && (await endsBroken(file));
     const line = Buffer.from(`${broken ? '\n' : ''}${JSON.stringify(event)}\n`);
     const { bytesWritten } = await file.write(line); // O_APPEND
     if (bytesWritten !== line.length)
