@@ -1,7 +1,7 @@
 /**
  * Finds a server of ours that runs without a record: its starter was killed before writing one, or somebody removed it.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { endProcess } from '../os/end-process.js';
 import { identityOf } from '../os/process-identity.mjs';
 import { ask } from './ask.js';
@@ -26,9 +26,9 @@ const STOP_GRACE_MS = 5_000;
  */
 export async function adoptLost({ home, tell }: Omit<World, 'env'>): Promise<ServerRecord | null> {
   const database = databaseFile(home);
-  if (!existsSync(database)) return null;
-  for (const pid of holdersOf(database)) {
+  for (const pid of new Set([...holdersOf(database), ...startedFor(database)])) {
     const [program = '', ...args] = argumentsOf(pid);
+    if (program === '') continue; // it is ending
     const valueOf = (flag: string): string => args[args.indexOf(flag) + 1] ?? '';
     const identity = identityOf(pid);
     if (identity === null) continue; // it ended meanwhile
@@ -49,6 +49,18 @@ export async function adoptLost({ home, tell }: Omit<World, 'env'>): Promise<Ser
     await endProcess(identity, STOP_GRACE_MS);
   }
   return null;
+}
+
+/** Returns processes that were started for a database and may not have opened it yet: their starter was killed. */
+function startedFor(database: string): number[] {
+  if (!existsSync('/proc')) return [];
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      const args = argumentsOf(pid);
+      return args.includes('start-dev') && args[args.indexOf('--db-filename') + 1] === database;
+    });
 }
 
 /** Returns the arguments a process was started with; empty when that cannot be seen. */
