@@ -60,7 +60,7 @@ export interface CancelRunTask {
 /** A part of a step's output, wanted from the host that has it. */
 export interface ReadLogTask {
   readonly runId: string;
-  /** As in `LogRef`: relative to the run's directory. */
+  /** As in `LogRef`: relative to the run's directory. A star for the number stands for the newest one there is. */
   readonly path: string;
   /** In bytes; below 0: so many before the end. */
   readonly from: number;
@@ -69,7 +69,12 @@ export interface ReadLogTask {
 }
 
 export interface LogPiece {
-  readonly base64: string;
+  /** The bytes, compressed by gzip, then base64. */
+  readonly gzip: string;
+  /** How many bytes that are. */
+  readonly length: number;
+  /** The log they are from, as in `LogRef`. */
+  readonly path: string;
   /** Where the piece begins. */
   readonly from: number;
   /** Of the whole log, now: it may grow. */

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import type { Tell } from '../os/progress.mjs';
 import { packageRoot } from '../package.js';
 import { openContainment } from '../tools/process/index.js';
-import type { Activities } from './api.js';
+import type { Activities, HostActivities } from './api.js';
 import { sweepOrphans } from './leftovers.js';
+import { readLogIn } from './read-log.js';
 import { requestCancel } from './request-cancel.js';
 import { runCommandIn } from './run-command.js';
 import { writeRecordIn } from './write-record.js';
@@ -24,7 +25,7 @@ export interface World {
 }
 
 export interface WorkerActivities {
-  readonly activities: Activities;
+  readonly activities: Activities & HostActivities;
   close(): Promise<void>;
 }
 
@@ -41,6 +42,7 @@ export async function openActivities(world: World, tell: Tell): Promise<WorkerAc
     activities: {
       runCommand: runCommandIn({ ...world, bin, containment }),
       writeRecord: writeRecordIn(world.home),
+      readLog: readLogIn(world.home),
       requestCancel,
     },
     close: () => containment.close(),

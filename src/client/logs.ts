@@ -1,5 +1,5 @@
 /**
- * The output of steps: files in the run's directory, on the host that ran them.
+ * The output of steps: files in the run's directory, on the host that ran them. Those of another host are read there.
  */
 import { open, readdir, type FileHandle } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
@@ -11,17 +11,23 @@ import type { LiveAttempt } from '../plan/live.js';
 import type { StepRecord } from '../plan/record.js';
 import { runFiles } from '../record/layout.js';
 import { PlanwrightError } from './errors.js';
+import type { Link } from './link.js';
+import { readRemoteLog } from './remote-log.js';
 import { stepNamed } from './step-named.js';
 import type { RunView } from './views.js';
 
 export type LogStream = 'stdout' | 'stderr';
 
-/** One stream of one attempt, in a file of this machine. */
+/** One stream of one attempt, in a file of this machine or of another host. */
 export interface LogFile {
+  readonly run: string;
   readonly step: string;
   /** Null while the attempt runs: which one of the step it is, is known when it has ended. */
   readonly attempt: number | null;
   readonly stream: LogStream;
+  /** Null: this machine. */
+  readonly host: string | null;
+  /** Absolute here; on another host relative to the run's directory there. */
   readonly path: string;
 }
 
@@ -35,7 +41,7 @@ export interface LogChoice {
 /**
  * Returns the files that hold the output asked for: in plan order, attempts in theirs, standard output first.
  *
- * @throws PlanwrightError `no-such-step`, or `no-such-log` when it is on another host or was never written
+ * @throws PlanwrightError `no-such-step`, or `no-such-log` when a record names a file that cannot be one
  */
 export async function logFiles(
   home: string,
@@ -44,16 +50,20 @@ export async function logFiles(
 ): Promise<LogFile[]> {
   const { runId } = record.head;
   if (choice.step !== undefined) stepNamed(record, choice.step);
-  const directory = runFiles(home, runId).directory;
+  const at: At = { runId, directory: runFiles(home, runId).directory };
   const steps = record.steps.filter((step) => choice.step === undefined || step.id === choice.step);
   const files: LogFile[] = [];
-  for (const step of steps)
-    files.push(...(await filesOf(directory, step, live.get(step.id) ?? null, choice)));
+  for (const step of steps) files.push(...(await filesOf(at, step, live.get(step.id) ?? null, choice)));
   return files.filter((file) => choice.stream === undefined || file.stream === choice.stream);
 }
 
+interface At {
+  readonly runId: string;
+  readonly directory: string;
+}
+
 async function filesOf(
-  directory: string,
+  at: At,
   step: StepRecord,
   live: LiveAttempt | null,
   choice: LogChoice,
@@ -64,42 +74,30 @@ async function filesOf(
   const known = ended.flatMap(({ logs }) => logs ?? []);
   const running =
     step.state === 'running' && typeof choice.attempt !== 'number'
-      ? await runningFiles(directory, step, known)
+      ? await runningFiles(at, step, live, known)
       : [];
   if (choice.attempt === 'last' && running.length > 0) return running;
   const wanted = ended.filter(
-    ({ number }, at) =>
+    ({ number }, index) =>
       choice.attempt === undefined ||
       number === choice.attempt ||
-      (choice.attempt === 'last' && at === ended.length - 1),
+      (choice.attempt === 'last' && index === ended.length - 1),
   );
   const files = wanted.flatMap(({ number, logs }) =>
-    logs === null ? [] : endedFiles(directory, step, number, logs, choice),
+    logs === null ? [] : endedFiles(at, step, number, logs),
   );
   return [...files, ...running];
 }
 
-function endedFiles(
-  directory: string,
-  step: StepRecord,
-  number: number,
-  logs: LogRef,
-  choice: LogChoice,
-): LogFile[] {
-  const own = hostName();
-  if (logs.host !== own) {
-    if (choice.step === undefined) return []; // a look at the whole run shows what is here
-    throw new PlanwrightError(
-      'no-such-log',
-      `the log of step "${step.id}" is on host "${logs.host}", and this is "${own}"`,
-      [`on that host: planwright logs <run> ${step.id}`],
-    );
-  }
+function endedFiles({ runId, directory }: At, step: StepRecord, number: number, logs: LogRef): LogFile[] {
+  const isHere = logs.host === hostName();
   return STREAMS.map((stream) => ({
+    run: runId,
     step: step.id,
     attempt: number,
     stream,
-    path: within(directory, logs[stream]),
+    host: isHere ? null : logs.host,
+    path: isHere ? within(directory, logs[stream]) : logs[stream],
   }));
 }
 
@@ -119,13 +117,24 @@ const LOG_NAME = /^(\d+)\.(stdout|stderr)\.log$/;
 
 /** The attempt that runs has no entry in the record yet: its files are those that no ended attempt has. */
 async function runningFiles(
-  directory: string,
+  { runId, directory }: At,
   step: StepRecord,
+  live: LiveAttempt | null,
   ended: readonly LogRef[],
 ): Promise<LogFile[]> {
+  const own = hostName();
+  const host = live?.state === 'running' ? hostOf(live.worker) : null;
+  if (host !== null && host !== own) {
+    return STREAMS.map((stream) => ({
+      ...{ run: runId, step: step.id, attempt: null, stream, host },
+      path: `steps/${step.id}/*.${stream}.log`,
+    }));
+  }
   const folder = join(directory, 'steps', step.id);
   const known = new Set(
-    ended.flatMap((logs) => [within(directory, logs.stdout), within(directory, logs.stderr)]),
+    ended
+      .filter((logs) => logs.host === own)
+      .flatMap((logs) => [within(directory, logs.stdout), within(directory, logs.stderr)]),
   );
   const found = (await names(folder)).flatMap((name) => {
     const match = LOG_NAME.exec(name);
@@ -137,8 +146,12 @@ async function runningFiles(
   return found
     .filter(({ start, path }) => start === newest && !known.has(path))
     .sort((a, b) => STREAMS.indexOf(a.stream) - STREAMS.indexOf(b.stream))
-    .map(({ stream, path }) => ({ step: step.id, attempt: null, stream, path }));
+    .map(({ stream, path }) => ({ run: runId, step: step.id, attempt: null, stream, host: null, path }));
 }
+
+/** A worker is called `planwright@<host>:<process>`. */
+const hostOf = (worker: string | null): string | null =>
+  /^planwright@(.+):\d+$/.exec(worker ?? '')?.[1] ?? null;
 
 async function names(folder: string): Promise<string[]> {
   try {
@@ -158,13 +171,25 @@ export interface ReadLogOptions {
   /** While this says true, more may come: the end of the file is waited at. */
   readonly goesOn?: () => boolean;
   readonly signal?: AbortSignal;
+  /** Called with the path of the log, if it was not known before: of an attempt that runs on another host. */
+  readonly onFound?: (path: string) => void;
 }
 
-/** Yields the bytes of a log file, as they are. */
+/**
+ * Yields the bytes of a log, as they are.
+ *
+ * @throws PlanwrightError `no-such-log` when it is on another host that has it no more or does not answer
+ */
 export async function* readLog(
-  path: string,
-  { from = 0, goesOn, signal }: ReadLogOptions = {},
+  link: Pick<Link, 'client'>,
+  { run, host, path }: LogFile,
+  options: ReadLogOptions = {},
 ): AsyncGenerator<Buffer> {
+  if (host === null) yield* readHere(path, options);
+  else yield* readRemoteLog(await link.client(), { host, runId: run, path }, options);
+}
+
+async function* readHere(path: string, { from = 0, goesOn, signal }: ReadLogOptions): AsyncGenerator<Buffer> {
   const file = await openIfThere(path);
   if (file === null) return;
   try {

@@ -157,7 +157,7 @@ export class Planwright {
     throw new Error('BUG: a run that is followed ended without an end');
   }
 
-  /** Returns the files that hold the output of a run's steps on this machine. */
+  /** Returns the files that hold the output of a run's steps, here or on another host. */
   async logFiles(run: string, choice: LogChoice = {}): Promise<LogFile[]> {
     return logFiles(this.#link.home, await readRun(this.#link, await this.#find(run)), choice);
   }
@@ -166,7 +166,7 @@ export class Planwright {
   async *readLog(run: string, choice: LogChoice & { readonly step: string }): AsyncGenerator<Buffer> {
     const files = await this.logFiles(run, { stream: 'stdout', ...choice });
     const last = files.at(-1);
-    if (last !== undefined) yield* readLog(last.path);
+    if (last !== undefined) yield* readLog(this.#link, last);
   }
 
   /** Returns the address of a run's page in the Web UI, or null when there is none that is known. */

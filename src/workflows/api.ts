@@ -15,6 +15,9 @@ export const queueOf = (label: string | null): string =>
 /** The queue one host alone serves: its logs and worktrees are there. */
 export const hostQueue = (host: string): string => `${TASK_QUEUE}@${host}`;
 
+/** The workflow that reads a log for somebody on another host: `(host, ReadLogTask) => LogPiece`. */
+export const READ_LOG_WORKFLOW = 'readHostLog';
+
 /** A packed plan is sent in chunks of at most this many bytes: the first in the input, the rest by update. */
 export const CHUNK_BYTES = 256 * 1024;
 
@@ -85,6 +88,8 @@ export interface PauseRequest {
 export interface ApproveRequest {
   readonly step: StepId;
   readonly approved: boolean;
+  /** One of the step's choices, for one that has any. */
+  readonly choice?: string | null;
   readonly reason: string;
   readonly actor: string;
 }

@@ -1,2 +1,3 @@
 /** The workflow bundle: everything exported here is a workflow type. */
+export { readHostLog } from './read-log.js';
 export { continuePlan, runPlan } from './run-plan.js';

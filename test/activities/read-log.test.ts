@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { LogPiece } from '../../src/activities/api.js';
 import { readLogIn } from '../../src/activities/read-log.js';
@@ -15,7 +16,7 @@ afterEach(() => shop.close());
 
 const read = (path: string, from: number, maxBytes: number, runId = RUN): Promise<LogPiece> =>
   readLogIn(shop.home)({ runId, path, from, maxBytes });
-const text = ({ base64 }: LogPiece): string => Buffer.from(base64, 'base64').toString();
+const text = ({ gzip }: LogPiece): string => gunzipSync(Buffer.from(gzip, 'base64')).toString();
 const out = `steps/${STEP}/1.stdout.log`;
 
 test('a part of a log is read, from its beginning or from its end', async () => {
@@ -31,6 +32,13 @@ test('at most 512 KB come at once', async () => {
   const piece = await read(`steps/${STEP}/1.stderr.log`, 0, 10_000_000);
   expect(text(piece).length).toBe(512 * 1024);
   expect(piece.size).toBe(2_000_000);
+});
+
+test('a star stands for the attempt that was started last', async () => {
+  for (const n of [2, 10]) writeFileSync(join(shop.directory, `${n}.stdout.log`), `attempt ${n}`);
+  expect(text(await read(`steps/${STEP}/*.stdout.log`, 0, 100))).toBe('attempt 10');
+  await expect(read('steps/none/*.stdout.log', 0, 9)).rejects.toMatchObject({ type: 'NoSuchLog' });
+  await expect(read('*.stdout.log', 0, 9)).rejects.toMatchObject({ type: 'NoSuchLog' });
 });
 
 test('nothing else of the host can be read', async () => {

@@ -4,7 +4,7 @@
 import type { Command } from 'commander';
 import type { Link } from '../../client/link.js';
 import { findRun } from '../../client/list-runs.js';
-import { logFiles, readLog, type LogChoice, type LogFile } from '../../client/logs.js';
+import { logFiles, readLog, type LogChoice, type LogFile, type ReadLogOptions } from '../../client/logs.js';
 import { followed } from '../../client/planwright.js';
 import { readRun } from '../../client/read-run.js';
 import { examples, paintOf, printJson, tellTo, withLink, type Host } from '../command.js';
@@ -59,20 +59,21 @@ async function logs(
     if (options.follow && !options.json) return followLogs(world, link, runId, choice, options);
     const files = await logFiles(link.home, await readRun(link, runId), choice);
     if (options.json) printJson(world, files);
-    else await printFiles(world, files, options, step);
+    else await printFiles(world, link, files, options, step);
     return 0;
   });
 }
 
 async function printFiles(
   world: World,
+  link: Link,
   files: readonly LogFile[],
   { raw }: Options,
   step: string | undefined,
 ): Promise<void> {
   const print = { raw, prefixed: false, titled: files.length > 1 };
   let bytes = 0;
-  for (const file of files) bytes += await pump(world, file, print, {});
+  for (const file of files) bytes += await pump(world, link, file, print, {});
   if (bytes === 0)
     tellTo(world)(step === undefined ? 'nothing was printed' : `step "${step}" printed nothing`);
 }
@@ -80,13 +81,14 @@ async function printFiles(
 /** Copies one log to the screen and returns how many bytes it was. */
 async function pump(
   world: World,
+  link: Link,
   file: LogFile,
   options: LogOutputOptions,
-  reading: Parameters<typeof readLog>[1],
+  reading: ReadLogOptions,
 ): Promise<number> {
   const sink = logSink(world, file, paintOf(world), options);
   let count = 0;
-  for await (const bytes of readLog(file.path, reading)) {
+  for await (const bytes of readLog(link, file, reading)) {
     count += bytes.length;
     await sink.write(bytes);
   }
@@ -104,43 +106,58 @@ async function followLogs(
 ): Promise<ExitCode> {
   const leaving = new AbortController();
   const forget = world.onInterrupt(() => leaving.abort());
-  const readers = new Map<string, Promise<unknown>>();
+  const begun = new Set<string>();
+  const readers: Promise<void>[] = [];
   const print: LogOutputOptions = { raw, prefixed: choice.step === undefined, titled: false };
   /** Files that still grow. */
   let growing = new Set<string>();
-  let before: Set<string> | null = null;
+  let ended = new Set<string>();
+  let isFirst = true;
   const anyAttempt: LogChoice = {
     ...(choice.step === undefined ? {} : { step: choice.step }),
     ...(choice.stream === undefined ? {} : { stream: choice.stream }),
+  };
+  const show = async (file: LogFile): Promise<void> => {
+    const key = keyOf(file);
+    let found = key;
+    await pump(world, link, file, print, {
+      goesOn: () => growing.has(key) && !ended.has(found),
+      signal: leaving.signal,
+      onFound: (path) => begun.add((found = keyOf({ ...file, path }))),
+    });
+    if (found !== key) begun.delete(key); // the name stands for the newest attempt: there may be another
   };
   try {
     for await (const { record, live, isFinal } of await followed(link, runId, leaving.signal)) {
       if (record === null) continue;
       const view = { record, live, quarantine: null };
       const all = await logFiles(link.home, view, typeof choice.attempt === 'number' ? choice : anyAttempt);
-      const paths = new Set(all.map(({ path }) => path));
-      if (before === null) {
-        const last = new Set((await logFiles(link.home, view, choice)).map(({ path }) => path));
-        before = new Set([...paths].filter((path) => !last.has(path)));
+      if (isFirst) {
+        const last = new Set((await logFiles(link.home, view, choice)).map(keyOf));
+        for (const key of all.map(keyOf)) if (!last.has(key)) begun.add(key);
+        isFirst = false;
       }
-      growing = isFinal
-        ? new Set()
-        : new Set(all.filter((file) => file.attempt === null).map(({ path }) => path));
+      const running = all.filter((file) => file.attempt === null);
+      growing = new Set(isFinal ? [] : running.map(keyOf));
+      ended = new Set(all.filter((file) => file.attempt !== null).map(keyOf));
       for (const file of all) {
-        const { path } = file;
-        if (before.has(path) || readers.has(path)) continue;
-        const reading = { goesOn: () => growing.has(path), signal: leaving.signal };
-        readers.set(path, pump(world, file, print, reading));
+        if (begun.has(keyOf(file))) continue;
+        begun.add(keyOf(file));
+        // One host that is away does not end the look at the others.
+        readers.push(show(file).catch((error: unknown) => tellTo(world)(messageOf(error))));
       }
       if (choice.step !== undefined && isOver(record, choice.step)) break;
     }
     growing = new Set();
-    await Promise.all(readers.values());
+    await Promise.all(readers);
     return 0;
   } finally {
     forget();
   }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const keyOf = ({ host, path }: LogFile): string => `${host ?? ''}:${path}`;
 
 const isOver = (
   record: { readonly steps: readonly { readonly id: string; readonly state: string }[] },
