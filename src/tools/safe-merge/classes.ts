@@ -32,10 +32,11 @@ export type Classifier = (path: string, evidence: Evidence) => AnyClass;
 export function classifierOf(rules: Rules): Classifier {
   const classes = CLASSES.map((name) => ({ name, globs: rules[name].map(ruleOf) })).reverse();
   return (path, { declaredGenerated, binary }) => {
+    const parts = path.split('/');
     for (const { name, globs } of classes) {
       // The repository's author said it of this very file, which beats what its ending says of most.
       if (name === 'human_text' && declaredGenerated) return 'generated';
-      if (isIn(globs, path)) return name;
+      if (isIn(globs, path, parts)) return name;
     }
     if (declaredGenerated) return 'generated';
     return binary ? 'binary' : 'unknown';
@@ -53,10 +54,10 @@ const ruleOf = (text: string): Rule => ({
 });
 
 /** The last pattern that matches decides. */
-function isIn(rules: readonly Rule[], path: string): boolean {
+function isIn(rules: readonly Rule[], path: string, parts: readonly string[]): boolean {
   for (let at = rules.length - 1; at >= 0; at -= 1) {
     const rule = rules[at] as Rule;
-    if (rule.glob.matches(path)) return !rule.takesBack;
+    if (rule.glob.matches(path, parts)) return !rule.takesBack;
   }
   return false;
 }

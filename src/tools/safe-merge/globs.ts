@@ -8,11 +8,13 @@
  */
 
 type Token = { readonly kind: 'star' } | { readonly kind: 'one'; readonly fits: (char: string) => boolean };
-type Part = 'any-directories' | readonly Token[];
+type NameMatcher = (name: string) => boolean;
+type Part = 'any-directories' | NameMatcher;
 
 export interface Glob {
   readonly text: string;
-  matches(path: string): boolean;
+  /** `names` are the parts of the path: whoever asks many patterns about one path splits it once. */
+  matches(path: string, names?: readonly string[]): boolean;
 }
 
 /** Why a text is no pattern. */
@@ -36,14 +38,23 @@ export function glob(text: string): Glob {
   if (names.some((name) => name === '' || name === '.' || name === '..')) {
     throw new BadGlob('it has an empty part, "." or ".."');
   }
-  const parts = names.map((name): Part => (name === '**' ? 'any-directories' : tokens(name)));
+  const parts = names.map((name): Part => (name === '**' ? 'any-directories' : matcherOf(name)));
   const anchored: readonly Part[] = fromTop ? parts : ['any-directories', ...parts];
   const [only] = parts;
   // By far the most patterns are one name: no need to look at every way to split the path.
   if (!fromTop && only !== undefined && only !== 'any-directories') {
-    return { text, matches: (path) => path.split('/').some((name) => nameMatches(only, name)) };
+    return { text, matches: (path, split = path.split('/')) => split.some(only) };
   }
-  return { text, matches: (path) => partsMatch(anchored, path.split('/')) };
+  return { text, matches: (path, split = path.split('/')) => partsMatch(anchored, split) };
+}
+
+/** Most patterns are `name`, `*.ending` or `beginning*`, and are asked about every file of a repository. */
+function matcherOf(pattern: string): NameMatcher {
+  if (/^[^*?[]+$/.test(pattern)) return (name) => name === pattern;
+  if (/^\*[^*?[]+$/.test(pattern)) return (name) => name.endsWith(pattern.slice(1));
+  if (/^[^*?[]+\*$/.test(pattern)) return (name) => name.startsWith(pattern.slice(0, -1));
+  const read = tokens(pattern);
+  return (name) => nameMatches(read, name);
 }
 
 function tokens(name: string): Token[] {
@@ -125,7 +136,7 @@ function partsMatch(pattern: readonly Part[], names: readonly string[]): boolean
       starAt = at;
       part += 1;
       if (part === pattern.length) return at < names.length; // `a/**`: what is in it
-    } else if (name !== undefined && nameMatches(next, name)) {
+    } else if (name !== undefined && next(name)) {
       at += 1;
       part += 1;
     } else if (star >= 0 && starAt < names.length) {

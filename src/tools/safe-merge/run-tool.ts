@@ -240,8 +240,9 @@ function message(tool: Tool, { reasonCode, problems }: Stop): string {
   const more = others.length - shown.length;
   const lines = [`${tool.name}: stopped: ${reasonCode}`];
   if (more > 0) lines.push(`  ${more} more are in the report; the first ${MAX_SHOWN}:`);
-  for (const { code, message: text, hint } of [...shown, main])
-    lines.push(`  ${code}: ${text}`, `    → ${hint}`);
+  for (const { code, message: text, hint } of [...shown, main]) {
+    lines.push(`  ${code}: ${text.replaceAll('\n', '\n    ')}`, `    → ${hint}`);
+  }
   return lines.join('\n');
 }
 
