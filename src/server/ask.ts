@@ -45,7 +45,9 @@ export async function ask(address: string, namespace: string, timeoutMs = 2_000)
         call('GetSystemInfo', Buffer.alloc(0)),
       ]);
       if (described.status === GRPC_NOT_FOUND) return { kind: 'no-namespace' };
-      if (described.status !== '0') return { kind: 'stranger', found: described.message };
+      // A server that is just starting may answer the one and not yet the other.
+      for (const { status, message } of [described, system])
+        if (status !== '0') return { kind: 'stranger', found: message };
       return {
         kind: 'answered',
         namespace: { ...readNamespace(described.body), serverVersion: string(fields(system.body), 1) },

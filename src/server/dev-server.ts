@@ -7,6 +7,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openLog } from '../os/log-file.js';
 import { ask, type Namespace } from './ask.js';
+import { holdersOf } from './database.js';
 import { withoutTemporal } from './environment.js';
 import { SEARCH_ATTRIBUTES, SEARCH_ATTRIBUTE_TYPE } from './search-attributes.js';
 
@@ -100,12 +101,11 @@ export async function startDevServer(plan: DevServerPlan): Promise<Started> {
     child.once('error', (error) => resolve({ kind: 'ended', because: 'other', lastWords: error.message }));
     child.once('exit', () => resolve(lastWordsOf(plan.log, from)));
   });
-  const answered = await Promise.race([ended, answering(child, `${LOOPBACK}:${plan.port}`)]);
-  if (answered !== null) {
-    child.removeAllListeners('exit'); // how it ends some day is not our business
-    return answered;
-  }
-  if (!hasEnded(child)) {
+  const { pid } = child;
+  if (pid === undefined) return ended;
+  const namespace = await Promise.race([ended, answerOf(pid, plan, () => !hasEnded(child), START_LIMIT_MS)]);
+  if (namespace === null && hasEnded(child)) return ended;
+  if (namespace === null) {
     child.kill('SIGKILL');
     await ended;
     return {
@@ -114,48 +114,65 @@ export async function startDevServer(plan: DevServerPlan): Promise<Started> {
       lastWords: `it did not answer within ${START_LIMIT_MS / 1000} s`,
     };
   }
-  return ended;
+  if ('kind' in namespace) return namespace;
+  child.removeAllListeners('exit'); // how it ends some day is not our business
+  return { kind: 'answers', pid, namespace };
 }
 
-/** Returns null when it ended or the time is over. */
-async function answering(child: ChildProcess, address: string): Promise<Started | null> {
-  const limit = performance.now() + START_LIMIT_MS;
-  while (performance.now() < limit && !hasEnded(child)) {
-    const answer = await ask(address, NAMESPACE);
-    if (answer.kind === 'answered' && !hasEnded(child) && child.pid !== undefined) {
-      return { kind: 'answers', pid: child.pid, namespace: answer.namespace };
-    }
-    await sleep(LOOK_MS);
+/** Waits until the server of this process answers. Returns null when it ended or the time is over. */
+export async function answerOf(
+  pid: number,
+  { database, port }: Pick<DevServerPlan, 'database' | 'port'>,
+  isAlive: () => boolean,
+  limitMs: number,
+): Promise<Namespace | null> {
+  for (
+    const limit = performance.now() + limitMs;
+    performance.now() < limit && isAlive();
+    await sleep(LOOK_MS)
+  ) {
+    const answer = await ask(`${LOOPBACK}:${port}`, NAMESPACE);
+    if (answer.kind === 'answered' && isAlive() && holds(pid, database)) return answer.namespace;
   }
   return null;
 }
 
-const hasEnded = (child: ChildProcess): boolean =>
-  child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
+/** Who answers on the port may be another, until ours has found it taken and ended: ours has the database open. */
+const holds = (pid: number, database: string): boolean =>
+  process.platform !== 'linux' || holdersOf(database).includes(pid);
+
+const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
 
 function lastWordsOf(log: string, from: number): Started {
-  const words = tailOf(log, from);
+  const text = textFrom(log, from);
+  const lastWords = wordsOf(text);
   // The texts are SQLite's and the operating system's own, as they appear in the server's log.
-  if (/address already in use|bind: /i.test(words))
-    return { kind: 'ended', because: 'port-taken', lastWords: words };
+  if (/address already in use|bind: /i.test(text)) return { kind: 'ended', because: 'port-taken', lastWords };
   const damaged = /SQL logic error|not a database|malformed|no such (table|column)|schema version/i.test(
-    words,
+    text,
   );
-  return { kind: 'ended', because: damaged ? 'database' : 'other', lastWords: words || 'it said nothing' };
+  return { kind: 'ended', because: damaged ? 'database' : 'other', lastWords };
 }
 
-/** Returns the last lines written to a log from a position on, as messages where they are JSON. */
-function tailOf(log: string, from: number): string {
+/** Returns what was written to a log from a position on; of very much, the end. */
+function textFrom(log: string, from: number): string {
   const descriptor = openSync(log, 'r');
   try {
     const size = fstatSync(descriptor).size;
-    const start = Math.max(from, size - 4_000);
+    const start = Math.max(from, size - 64_000);
     const buffer = Buffer.alloc(Math.max(0, size - start));
     readSync(descriptor, buffer, 0, buffer.length, start);
-    return buffer.toString('utf8').trim().split('\n').slice(-5).map(messageOf).join('\n');
+    return buffer.toString('utf8').trim();
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** The lines that say why: errors and panics, without the stack; else the last ones. */
+function wordsOf(text: string): string {
+  const lines = text.split('\n').map(messageOf);
+  const telling = lines.filter((line) => /^(panic|fatal error|error)\b|failed|can't/i.test(line));
+  return (telling.length > 0 ? telling.slice(0, 3) : lines.slice(-3)).join('\n') || 'it said nothing';
 }
 
 function messageOf(line: string): string {

@@ -30,6 +30,10 @@ const STOP_GRACE_MS = 10_000;
 const LOOK_MS = 50;
 /** Somebody else may take a port between our look and the server's start; not time after time. */
 const PORT_TRIES = 5;
+/** With the database that is there, and with an empty one. */
+const DATABASE_TRIES = 2;
+/** A dev server looks for free ports itself, and gives up when that fails on a busy machine. */
+const OTHER_TRIES = 3;
 
 export interface World {
   readonly home: string;
@@ -97,13 +101,13 @@ async function start(world: World, onAddress: OnAddress): Promise<ServerRecord> 
   const unfit = unfitBecause(database, program.serverVersion);
   if (unfit !== null) setAside(world, unfit);
   const before = readServerRecord(home);
-  let asideAlready = false;
-  for (let portTries = 1; ;) {
+  const failures = { port: 0, database: 0, other: 0 };
+  for (;;) {
     // The ports of before, so that workers and people who were connected find the server again.
     const wanted = before === null ? usualPort(world.env) : portOf(before.address);
     const wantedUi = before === null ? wanted + UI_ABOVE : portOf(before.webUi);
-    const port = await freePort(portTries === 1 ? wanted : null);
-    const uiPort = await freePort(portTries === 1 ? wantedUi : null);
+    const port = await freePort(failures.port === 0 ? wanted : null);
+    const uiPort = await freePort(failures.port === 0 ? wantedUi : null);
     if (port !== wanted)
       tell(`port ${wanted} is taken by another program: the Temporal server takes ${port}`);
     mkdirSync(serverFolder(home), { recursive: true, mode: 0o700 });
@@ -112,12 +116,12 @@ async function start(world: World, onAddress: OnAddress): Promise<ServerRecord> 
     if (started.kind === 'answers') {
       return settleServer(home, { pid: started.pid, program: program.path, port, uiPort }, started.namespace);
     }
-    if (started.because === 'port-taken' && portTries++ < PORT_TRIES) continue;
-    if (started.because === 'database' && !asideAlready) {
-      asideAlready = true;
+    if (started.because === 'port-taken' && ++failures.port < PORT_TRIES) continue;
+    if (started.because === 'database' && ++failures.database < DATABASE_TRIES) {
       setAside(world, `the server cannot read it (${started.lastWords})`);
       continue;
     }
+    if (started.because === 'other' && ++failures.other < OTHER_TRIES) continue;
     throw new SetupError(`The Temporal server did not start: ${started.lastWords}`, [
       `its log: ${log}`,
       'what is in force: planwright doctor',

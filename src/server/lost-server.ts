@@ -3,10 +3,9 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { endProcess } from '../os/end-process.js';
-import { identityOf } from '../os/process-identity.mjs';
-import { ask } from './ask.js';
+import { identityOf, lifeOf } from '../os/process-identity.mjs';
 import { holdersOf } from './database.js';
-import { LOOPBACK, NAMESPACE } from './dev-server.js';
+import { answerOf } from './dev-server.js';
 import type { World } from './embedded.js';
 import { databaseFile } from './paths.js';
 import type { ServerRecord } from './server-record.js';
@@ -42,9 +41,13 @@ export async function adoptLost({ home, tell }: Omit<World, 'env'>): Promise<Ser
       );
     }
     const [port, uiPort] = [Number(valueOf('--port')), Number(valueOf('--ui-port'))];
-    const answer = await ask(`${LOOPBACK}:${port}`, NAMESPACE, ANSWER_LIMIT_MS);
-    if (answer.kind === 'answered')
-      return settleServer(home, { pid, program, port, uiPort }, answer.namespace);
+    const namespace = await answerOf(
+      pid,
+      { database, port },
+      () => lifeOf(identity) === 'alive',
+      ANSWER_LIMIT_MS,
+    );
+    if (namespace !== null) return settleServer(home, { pid, program, port, uiPort }, namespace);
     tell(`ending a Temporal server that was left half-started (process ${pid})`);
     await endProcess(identity, STOP_GRACE_MS);
   }
