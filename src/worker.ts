@@ -4,12 +4,14 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { openActivities, type WorkerActivities } from './activities/index.js';
 import { hostName } from './host.js';
 import type { Tell } from './os/progress.mjs';
 import type { StopSignals } from './os/stop-signals.js';
 import { compiled } from './package.js';
+import { recordMissing } from './record/missing.js';
 import { SetupError } from './server/setup-error.js';
 import type { Target } from './server/target.js';
 import { watchLag } from './worker/lag.js';
@@ -128,9 +130,26 @@ async function serve(
   if (stop.draining.aborted) shutDown();
   tell(`asks for tasks on ${target.address}: ${queues.map(({ taskQueue }) => taskQueue).join(', ')}`);
   options.onPolling?.();
+  void makeUpForRecords(options, connection);
   const ends = await Promise.allSettled(running);
   stop.draining.removeEventListener('abort', shutDown);
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}
+
+/** Runs that were terminated while nobody looked get their records from the first worker that begins. */
+async function makeUpForRecords(
+  { home, target, tell }: WorkerOptions,
+  connection: NativeConnection,
+): Promise<void> {
+  try {
+    const client = new Client({ connection, namespace: target.namespace });
+    const { written, failed } = await recordMissing(client, home);
+    if (written.length > 0)
+      tell(`wrote the records of ${written.length} runs that had none: ${written.join(', ')}`);
+    for (const { runId, why } of failed) tell(`warning: no record of run "${runId}": ${why}`);
+  } catch (error) {
+    tell(`warning: missing records were not looked for: ${reasonOf(error)}`);
+  }
 }
 
 async function waitUnlessStopped(ms: number, stopped: AbortSignal): Promise<void> {

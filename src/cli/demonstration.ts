@@ -7,6 +7,7 @@ import { join, relative, sep } from 'node:path';
 import { packageRoot } from '../package.js';
 import type { Plan } from '../plan/plan.js';
 import { UsageError } from './errors.js';
+import { programName } from './program-name.js';
 import type { World } from './world.js';
 
 export interface Place {
@@ -64,9 +65,9 @@ export async function placeFor(
   };
 }
 
-/** As the person called us. */
+/** As the person called us; `npm run demo` is a start, too. */
 const commandName = ({ env }: World): string =>
-  env['npm_lifecycle_event'] === undefined ? 'planwright start' : `npm run ${env['npm_lifecycle_event']} --`;
+  env['npm_lifecycle_event'] ? 'npm run start-plan --' : `${programName(env)} start`;
 
 /** Whether a folder is part of the checkout that this program runs from; an installed package is nobody's work. */
 function isOwnCheckout(folder: string): boolean {

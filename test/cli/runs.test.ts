@@ -4,6 +4,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readWorkerRecord } from '../../src/server/worker-record.js';
 import { root } from '../checkout.js';
 import { jsonLines, openShop, shell, type Answer, type Shop } from './a-shop.js';
 
@@ -313,6 +314,21 @@ test('runs are listed newest first, by state and plan', async () => {
   expect(await list('--limit', '2')).toHaveLength(2);
   expect((await shop.run('list')).out).toMatch(/^state +run +started +took/);
 });
+
+test('a run is followed through the death of the server, the worker and its keeper', async () => {
+  const plan = shop.plan('bereft', [{ id: 'long', idempotent: true, ...shop.held('bereft') }]);
+  const running = shop.begin(['start', plan]);
+  await running.said('long  started');
+  const worker = readWorkerRecord(shop.home.home, null);
+  const processes = [worker?.keeper, worker?.worker, shop.home.server().process];
+  for (const one of processes) if (one) process.kill(one.pid, 'SIGKILL');
+  await running.said(/the server does not answer|waiting for a worker/);
+  shop.release('bereft');
+  expect(await running.done).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('✔ succeeded') as string,
+  });
+}, 90_000);
 
 test('when the server is down, records answer; open runs are neither lost nor pruned', async () => {
   const plan = shop.plan('survives', [{ id: 'long', idempotent: true, ...shop.held('survives') }]);

@@ -13,8 +13,12 @@ import { openLink } from '../../src/client/open-link.js';
 import { preparePlan, startPrepared } from '../../src/client/start-plan.js';
 import { packageRoot } from '../../src/package.js';
 import { runFiles } from '../../src/record/layout.js';
-import { RUN_WORKFLOW } from '../../src/workflows/api.js';
+import { packPlan } from '../../src/plan/wire.js';
+import { RUN_WORKFLOW, TASK_QUEUE, type RunInput } from '../../src/workflows/api.js';
+import { chunksOf } from '../../src/workflows/chunks.js';
+import { stopWorker } from '../../src/server/background-worker.js';
 import { openHome, type Home } from '../server/a-home.js';
+import { until } from '../support/processes.js';
 
 let home: Home;
 let close: () => Promise<void>;
@@ -27,6 +31,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   await planwright.close();
+  await Promise.all(connections.map((connection) => connection.close()));
   await close();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -45,9 +50,13 @@ function aPlanFile(name: string, steps: readonly object[]): string {
 /** Runs until it is canceled. */
 const endless = { command: 'sh', args: ['-c', 'while :; do sleep 0.05; done'] };
 
+const connections: Connection[] = [];
+
 async function serverClient(): Promise<Client> {
   const { address, namespace } = home.server();
-  return new Client({ connection: await Connection.connect({ address }), namespace });
+  const connection = await Connection.connect({ address });
+  connections.push(connection);
+  return new Client({ connection, namespace });
 }
 
 /** Resolves once a step of a run is at work. */
@@ -158,6 +167,21 @@ test('a terminated run gets its record from whoever asks first', async () => {
   expect((await planwright.getRunEvents(runId)).at(-1)).toMatchObject({ event_type: 'run_canceled' });
 });
 
+test('a worker that begins writes the records that are missing', async () => {
+  const runId = await planwright.startRun({
+    planPath: aPlanFile('unrecorded', [{ id: 'a', name: 'a', ...endless }]),
+  });
+  await untilRunning(runId);
+  await (await serverClient()).workflow.getHandle(runId).terminate('pulled the plug');
+  const { record } = runFiles(home.home, runId);
+  await stopWorker(home, null, { force: true });
+  expect(existsSync(record)).toBe(false);
+  const link = openLink({ env: home.env });
+  await link.ensureWorker();
+  await link.close();
+  await until('the record is written', () => existsSync(record), 20_000);
+});
+
 test('quarantine is for runs that failed or are open', async () => {
   const failing = aPlanFile('failing', [{ id: 'a', name: 'a', command: 'false', args: [] }]);
   const failed = await planwright.startRun({ planPath: failing });
@@ -217,6 +241,70 @@ test('sub-plans are runs of their own, listed when asked for', async () => {
     parent_run: runId,
     state: 'succeeded',
   });
+});
+
+test('a run in several legs is followed, steered and recorded as one', async () => {
+  const link = openLink({ env: home.env });
+  await link.ensureWorker();
+  const client = await link.client();
+  // 40 steps one after the other, then one that is held: with 60 events a leg that takes several.
+  const gate = join(folder, 'legs-gate');
+  const held = { command: 'sh', args: ['-c', `until [ -e "${gate}" ]; do sleep 0.05; done`] };
+  const chain = Array.from({ length: 40 }, (_, index) => ({
+    id: `s${index}`,
+    name: `s${index}`,
+    command: 'true',
+    args: [],
+    depends_on: index === 0 ? [] : [`s${index - 1}`],
+  }));
+  const last = { id: 'held', name: 'held', ...held, depends_on: ['s39'] };
+  const prepared = await preparePlan({ planPath: aPlanFile('legs', [...chain, last]) });
+  const runId = 'legs-1';
+  const origin = {
+    planPath: prepared.planPath,
+    root: folder,
+    planHash: 'x',
+    engineVersion: '0',
+    retryOf: null,
+    parentRun: null,
+    actor: 'a test',
+  };
+  const chunks = chunksOf(packPlan(prepared.plan));
+  const input: RunInput = {
+    origin,
+    chunks: chunks.length,
+    firstChunk: chunks[0]!,
+    reuse: {},
+    priority: 'normal',
+    searchAttributes: true,
+    legEvents: 60,
+  };
+  await client.workflow.start(RUN_WORKFLOW, { taskQueue: TASK_QUEUE, workflowId: runId, args: [input] });
+
+  const told: string[] = [];
+  let steered = false;
+  for await (const { run, events, isFinal } of planwright.followRun(runId)) {
+    told.push(
+      ...events.flatMap(({ event_type: type, data }) =>
+        type === 'step_succeeded' ? [String(data['step_id'])] : [],
+      ),
+    );
+    if (!steered && run?.counts.succeeded === 40) {
+      steered = true;
+      expect(run).toMatchObject({ state: 'running', progress: 97, counts: { running: 1, pending: 0 } });
+      await planwright.pauseRun(runId);
+      await planwright.resumeRun(runId);
+      expect((await planwright.listRuns()).find((listed) => listed.run_id === runId)).toMatchObject({
+        progress: 97,
+      });
+      writeFileSync(gate, '');
+    }
+    if (isFinal) expect(run).toMatchObject({ state: 'succeeded', counts: { succeeded: 41 } });
+  }
+  expect([steered, told]).toEqual([true, [...chain.map(({ id }) => id), 'held']]);
+  expect((await client.workflow.getHandle(`${runId}~~1`).describe()).type).toBe('continuePlan');
+  expect((await planwright.getRecord(runId)).steps.every(({ state }) => state === 'succeeded')).toBe(true);
+  await link.close();
 });
 
 /** A namespace of the tests' shared server that no worker serves and no search attribute is registered for. */

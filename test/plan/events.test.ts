@@ -138,6 +138,37 @@ test('an abort stands between the failure and what it cancels, though all bear t
   expect(events[7]!.data).toMatchObject({ cause: 'aborted', cause_step: 'a', step_attempt_id: null });
 });
 
+test('a clock that is ahead moves neither the abort nor what follows from it', () => {
+  const plan = aPlan([aStep('ahead'), aStep('a'), aStep('b', ['a'])]);
+  const cause = { kind: 'aborted', step: plan.steps[1]!.id } as const;
+  const hourAhead = {
+    number: 1,
+    startedAt: sec(3601),
+    endedAt: sec(3605),
+    end: { kind: 'canceled' },
+    logs: null,
+  } as const;
+  const steps = [
+    aStepRecord('ahead', 'canceled', { cause, attempts: [hourAhead], endedAt: sec(5) }),
+    aStepRecord('a', 'failed', { attempts: [failed(1, sec(1), sec(2))] }),
+    aStepRecord('b', 'canceled', { cause, launchedAt: null }),
+  ];
+  const record = aRecord(plan, steps, { state: 'failed', abortedBy: cause.step, endedAt: sec(5) });
+  expect(
+    eventsOf(record).map((event) => [brief(event), (Date.parse(event.timestamp) - sec(0)) / 1000]),
+  ).toEqual([
+    ['run_created', 0],
+    ['run_started', 0],
+    ['step_started a 1', 1],
+    ['step_failed a 1', 2],
+    ['step_started ahead 1', 2],
+    ['plan_aborted a', 2],
+    ['step_canceled b', 2],
+    ['step_canceled ahead 1', 5],
+    ['run_completed', 5],
+  ]);
+});
+
 test('steps that are skipped say which step stopped them, and come after it', () => {
   // a* ─► b ─► c      * fails
   const plan = aPlan([

@@ -46,6 +46,7 @@ async function retry(
   return withLink(world, async (link) => {
     const tell = tellTo(world);
     const earlier = await findRun(link, run);
+    await link.client(); // until here Ctrl-C simply ends this process
     let interrupted = 0;
     const forget = world.onInterrupt(() => (interrupted += 1)); // from here on there may be a run to cancel
     const { runId, plan, notes, reused, again, met } = await retryRun(link, earlier, {

@@ -2,6 +2,7 @@
  * `planwright start`: runs a plan and follows it to its end.
  */
 import type { Command } from 'commander';
+import type { Link } from '../../client/link.js';
 import { preparePlan, startPrepared, type Prepared } from '../../client/start-plan.js';
 import { webUiOf } from '../../client/web-ui.js';
 import type { Priority } from '../../plan/plan.js';
@@ -45,56 +46,61 @@ export function define(command: Command, { world, exit }: Host): void {
 }
 
 async function start(world: World, planPath: string, options: Options): Promise<ExitCode> {
-  const { json, detach, strict, only, priority } = options;
+  const { json, detach } = options;
   return withLink(world, async (link) => {
     // While the plan is read the way to a server that runs is opened; none is started for a plan that may be wrong.
     const warm = link.clientIfThere().catch(() => null);
-    const prepared = await preparePlan({
-      planPath,
-      cwd: world.cwd,
-      variables: options.var,
-      strict,
-      only,
-      ...(options.root === undefined ? {} : { root: options.root }),
-      ...(priority === undefined ? {} : { priority }),
-    });
-    const place = await placeFor(world, prepared.plan, {
-      planPath,
-      root: options.root,
-      demo: options.demo,
-      home: link.home,
-    });
-    if (place.first !== null) tellTo(world)(place.first);
-    await sayWhatIsOdd(world, prepared);
+    const { prepared, last } = await prepare(world, link, planPath, options);
     await warm;
 
-    let interrupted = 0;
-    const forget = world.onInterrupt(() => (interrupted += 1)); // from here on there may be a run to cancel
     const ready = link.ensureWorker();
     ready.catch(() => undefined); // awaited below, once the run is there or failed to be
-    const { runId, notes } = await startPrepared(link, { ...prepared, root: place.root ?? prepared.root });
+    await link.client(); // may take minutes the first time; until here Ctrl-C simply ends this process
+    let interrupted = 0;
+    const forget = world.onInterrupt(() => (interrupted += 1)); // from here on there may be a run to cancel
+    const { runId, notes } = await startPrepared(link, prepared);
     for (const note of notes) tellTo(world)(note);
-    await ready;
-    forget();
-
     const webUi = webUiOf(await link.target(), runId);
     if (json)
       printJsonLine(world, { run_id: runId, type: 'run', plan_id: prepared.plan.planId, web_ui: webUi });
+    else if (!detach) sayWhatRuns(world, prepared, webUi);
+    await ready.catch((error: unknown) => {
+      tellTo(world)(`run ${runId} is started, and waits for a worker`);
+      throw error;
+    });
+    forget();
     if (detach) return detached(world, prepared, runId, webUi, json);
-    if (!json) {
-      const lines = [
-        `${oneLine(prepared.plan.planId)}: ${planLine(prepared.plan)}`,
-        ...(webUi === null ? [] : [webUi]),
-      ];
-      world.err.write(lines.map((line) => `${line}\n`).join(''));
-    }
-    return followToEnd(world, link, runId, { json, onInterrupt: 'cancel', last: place.last, interrupted });
+    return followToEnd(world, link, runId, { json, onInterrupt: 'cancel', last, interrupted });
   });
 }
 
-async function sayWhatIsOdd(world: World, { warnings, met }: Prepared): Promise<void> {
+/** Reads the plan and finds its place; says what is odd about them. Nothing is started. */
+async function prepare(
+  world: World,
+  { home }: Link,
+  planPath: string,
+  { root, demo, strict, only, priority, var: variables }: Options,
+): Promise<{ readonly prepared: Prepared; readonly last: readonly string[] }> {
+  const prepared = await preparePlan({
+    planPath,
+    cwd: world.cwd,
+    variables,
+    strict,
+    only,
+    ...(root === undefined ? {} : { root }),
+    ...(priority === undefined ? {} : { priority }),
+  });
+  const place = await placeFor(world, prepared.plan, { planPath, root, demo, home });
+  if (place.first !== null) tellTo(world)(place.first);
+  const { warnings, met } = prepared;
   if (warnings.length > 0) await printProblems(world, warnings);
   if (met.length > 0) tellTo(world)(`taken as done: ${met.join(', ')}`);
+  return { prepared: { ...prepared, root: place.root ?? prepared.root }, last: place.last };
+}
+
+function sayWhatRuns({ err }: World, { plan }: Prepared, webUi: string | null): void {
+  const lines = [`${oneLine(plan.planId)}: ${planLine(plan)}`, ...(webUi === null ? [] : [webUi])];
+  err.write(lines.map((line) => `${line}\n`).join(''));
 }
 
 function detached(
