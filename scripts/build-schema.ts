@@ -1,6 +1,6 @@
 /**
  * Writes schema/plan.schema.json from the definition in src/plan/load/schema.ts. Run it after changing that, from the
- * root of the checkout: `node scripts/run-ts.mjs scripts/build-schema.ts`.
+ * root of the checkout: `npm run schema`.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

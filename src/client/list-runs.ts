@@ -10,6 +10,7 @@ import { rfc3339 } from '../plan/event.js';
 import type { RunHead, RunState } from '../plan/record.js';
 import { readQuarantine, readStartNote } from '../record/notes.js';
 import { readSummary, UnreadableRecordError } from '../record/run-record.js';
+import { SetupError } from '../server/setup-error.js';
 import { CHANGES_QUERY, RUN_WORKFLOW, type Changes } from '../workflows/api.js';
 import type { Link } from './link.js';
 import { byAge, pickRun } from './run-id.js';
@@ -52,7 +53,7 @@ const ASK_MS = 1_500;
 
 export async function listRuns(link: Link, filter: ListFilter = {}): Promise<RunList> {
   const limit = filter.limit ?? DEFAULT_LIMIT;
-  const client = await link.clientIfThere().catch(() => null);
+  const client = await clientOrNone(link);
   const [known, local] = await Promise.all([
     client === null ? [] : listedByServer(client, filter, limit),
     localRuns(link.home, filter.all ?? false),
@@ -90,8 +91,16 @@ export async function findRun(link: Link, text: string): Promise<string> {
   if (text === 'last' ? local.length > 0 : local.some((id) => id.startsWith(text) || id.endsWith(text))) {
     return pickRun(text, local);
   }
-  const client = await link.clientIfThere().catch(() => null);
+  const client = await clientOrNone(link);
   return pickRun(text, client === null || !isPart(text) ? local : await knownToServer(client, text));
+}
+
+/** Records answer where no server does; but settings that are broken are not taken for none. */
+async function clientOrNone(link: Link): Promise<Client | null> {
+  return link.clientIfThere().catch((error: unknown) => {
+    if (error instanceof SetupError) throw error;
+    return null;
+  });
 }
 
 // What is put into a query is closed to its own syntax.

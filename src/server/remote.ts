@@ -1,7 +1,7 @@
 /**
  * A Temporal cluster named by the person: by Temporal's own environment variables, or a profile in its `temporal.toml`.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import type { ConnectionOptions } from '@temporalio/client';
@@ -46,6 +46,7 @@ export async function configuredCluster(env: NodeJS.ProcessEnv): Promise<Configu
   let config;
   try {
     if (file !== null && !existsSync(file)) throw new Error(`there is no file "${file}"`);
+    if (file !== null && isEmpty(file)) throw new Error(`the file "${file}" has no profile`);
     const profile = loadClientConfigProfile({ overrideEnvVars: present(env) });
     const { clientCert, clientKey } = profile.tls ?? {};
     if ((clientCert === undefined) !== (clientKey === undefined)) {
@@ -92,6 +93,12 @@ function configFile(env: NodeJS.ProcessEnv): string | null {
   const file = join(configHome(env), 'temporalio', 'temporal.toml');
   return existsSync(file) ? file : null;
 }
+
+/** The SDK takes an empty file for a mistake of its own. */
+const isEmpty = (file: string): boolean =>
+  readFileSync(file, 'utf8')
+    .split('\n')
+    .every((line) => /^\s*(#|$)/.test(line));
 
 /** The folders of Temporal's own configuration, by system. */
 function configHome(env: NodeJS.ProcessEnv): string {

@@ -124,6 +124,11 @@ test('a broken configuration file is an error that names it', async () => {
   await expect(findTarget(remote({}))).rejects.toThrow(path);
 });
 
+test('a configuration file without a profile is named', async () => {
+  const path = file('.config/temporalio/temporal.toml', '# nothing yet\n\n');
+  await expect(findTarget(remote({}))).rejects.toThrow(`the file "${path}" has no profile`);
+});
+
 test('settings without an address are named, not silently dropped', async () => {
   const told: string[] = [];
   expect(await findTarget(remote({ TEMPORAL_NAMESPACE: 'mine' }), (line) => told.push(line))).toBeNull();
