@@ -46,13 +46,13 @@ const fan500 = workload(plans, 'independent-500', independent(500), 16);
 const layered = workload(plans, 'layers-20x25', layers(20, 25), 16);
 
 /** How long a step waited, from the start of the command to the step's own first moment, in ms. */
-async function startUp(planwright: Planwright): Promise<number> {
+async function startUp(planwright: Planwright, by?: readonly string[]): Promise<number> {
   const seen = join(folder, 'seen');
   const plan = join(plans, 'first-step.json');
   const steps = [{ id: 'first', name: 'first', command: 'sh', args: ['-c', `date +%s%N > ${seen}`] }];
   writeFileSync(plan, JSON.stringify({ plan_id: 'first-step', version: '1', globals: {}, steps }));
   const before = Date.now();
-  await planwright.start(plan);
+  await planwright.start(plan, by);
   return Number(BigInt(readFileSync(seen, 'utf8').trim()) / 1_000_000n) - before;
 }
 
@@ -110,6 +110,8 @@ try {
   const warm = await median(5, () => startUp(ours));
   note('warm start: whole command to first process', warm, 'ms');
   note('warm start, less node alone', warm - boot, 'ms', '≤ 400');
+  const viaNpm = await median(3, () => startUp(ours, ['npm', 'run', '--silent', 'start-plan', '--']));
+  note('warm start by npm run: whole command to first process', viaNpm, 'ms');
 
   const engineOf = (load: Workload): Promise<number> =>
     median(3, async () => (await ours.start(load.plan)).engine);

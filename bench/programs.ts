@@ -2,7 +2,7 @@
  * The programs that are measured, each as a process of its own: ours, a server as it comes, `make`, a bare loop.
  */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../src/package.js';
 
@@ -42,7 +42,9 @@ export class Planwright {
   constructor(
     readonly home: string,
     readonly more: NodeJS.ProcessEnv = {},
-  ) {}
+  ) {
+    mkdirSync(home, { recursive: true });
+  }
 
   get env(): NodeJS.ProcessEnv {
     return { ...process.env, ...this.more, PLANWRIGHT_HOME: this.home };
@@ -53,8 +55,11 @@ export class Planwright {
   }
 
   /** Runs a plan; `engine` is from the run's creation to its end, in seconds. */
-  async start(plan: string): Promise<Ran & { readonly engine: number }> {
-    const ran = await this.command('start', plan, '--root', this.home, '--json');
+  async start(
+    plan: string,
+    [program, ...args]: readonly string[] = [process.execPath, PROGRAM, 'start'],
+  ): Promise<Ran & { readonly engine: number }> {
+    const ran = await run(program!, [...args, plan, '--root', this.home, '--json'], this.env);
     const last = JSON.parse(ran.output.trimEnd().split('\n').at(-1)!) as {
       state: string;
       created_at: string;

@@ -5,14 +5,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { bootstrap, ROOT } from './bootstrap.mjs';
+import { bootstrap, BootstrapError, ROOT } from './bootstrap.mjs';
 
 const [entry, ...args] = process.argv.slice(2);
 if (entry === undefined) {
   process.stderr.write('usage: node scripts/run-ts.mjs <file.ts> [arguments]\n');
   process.exit(2);
 }
-await bootstrap();
+await bootstrap().catch((error) => {
+  if (!(error instanceof BootstrapError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+});
 const { build } = await import('esbuild');
 // Inside the checkout, so that packages and the package's root are found from it.
 const folder = mkdtempSync(join(ROOT, '.planwright', 'run-'));

@@ -15,7 +15,9 @@ export function installRuntime(tell: Tell): void {
       if (message.startsWith('No workflows registered')) return; // so it is meant for a label's queue and the host's
       const error: unknown = meta?.['error'];
       const cause = error instanceof Error ? `: ${error.message}` : '';
-      tell(`${level.toLowerCase()}: ${message.trim()}${cause}`);
+      // A run that fails is a run's business, not the worker's: to be found here, but not as a warning.
+      if (message === 'Workflow failed') tell(`run ${String(meta?.['workflowId'])} failed${cause}`);
+      else tell(`${level.toLowerCase()}: ${message.trim()}${cause}`);
     }),
     telemetryOptions: {
       logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
