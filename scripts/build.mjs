@@ -62,7 +62,11 @@ async function bundleCommandLine() {
   const folder = join(dist, COMMAND_LINE);
   rmSync(folder, { recursive: true, force: true });
   await build({
-    entryPoints: [join(dist, 'cli', 'main.js')],
+    entryPoints: {
+      main: join(dist, 'cli', 'main.js'),
+      // A step of its own process each: eleven of them in one run.
+      'planwright-merge': join(dist, 'tools', 'safe-merge', 'main.js'),
+    },
     outdir: folder,
     bundle: true,
     splitting: true, // a command loads what it needs
