@@ -8,7 +8,7 @@ const finished = await runWorker({
   home,
   target: embeddedTarget({ address, namespace: 'default', webUi: '' }),
   labels,
-  slots: 4,
+  slots: Number(process.env.SLOTS ?? 4),
   stop: onStopSignals(),
   tell: (line) => console.log(line),
   onPolling: () => console.log('polling'),
