@@ -57,6 +57,16 @@ export interface CancelRunTask {
   readonly temporalRunId: string;
 }
 
+/** One execution of a run's workflow. */
+export interface Execution {
+  readonly run: string;
+  readonly execution: string;
+}
+
+export interface FindEndedTask {
+  readonly askers: readonly Execution[];
+}
+
 /** A part of a step's output, wanted from the host that has it. */
 export interface ReadLogTask {
   readonly runId: string;
@@ -95,4 +105,6 @@ export interface Activities {
   writeRecord(task: WriteRecordTask): Promise<void>;
   /** Asks the server to cancel the run, so that a signalled cancel ends as native ones do. Safe to run twice. */
   requestCancel(task: CancelRunTask): Promise<void>;
+  /** Returns which of several runs are over: those that hold a lease must be there. Safe to run twice: it only reads. */
+  findEnded(task: FindEndedTask): Promise<readonly Execution[]>;
 }

@@ -6,6 +6,7 @@ import type { Tell } from '../os/progress.mjs';
 import { packageRoot } from '../package.js';
 import { openContainment } from '../tools/process/index.js';
 import type { Activities, HostActivities } from './api.js';
+import { findEnded } from './find-ended.js';
 import { sweepOrphans } from './leftovers.js';
 import { readLogIn } from './read-log.js';
 import { requestCancel } from './request-cancel.js';
@@ -44,6 +45,7 @@ export async function openActivities(world: World, tell: Tell): Promise<WorkerAc
       writeRecord: writeRecordIn(world.home),
       readLog: readLogIn(world.home),
       requestCancel,
+      findEnded,
     },
     close: () => containment.close(),
   };

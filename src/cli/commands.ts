@@ -44,6 +44,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/retry.js'),
   },
   {
+    name: 'lease',
+    summary: 'show who holds what, and hold something while a command runs',
+    load: () => import('./commands/lease.js'),
+  },
+  {
     name: 'prune',
     summary: 'remove the logs and records of old runs',
     load: () => import('./commands/prune.js'),
@@ -101,6 +106,9 @@ export const oldNames: Readonly<Record<string, string | undefined>> = Object.ass
     unpause: 'resume',
     reject: 'approve',
     rerun: 'retry',
+    lock: 'lease',
+    leases: 'lease',
+    flock: 'lease',
     gc: 'prune',
     clean: 'prune',
   },

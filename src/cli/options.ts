@@ -25,8 +25,8 @@ function takeVariable(text: string, before: Variables): Variables {
 
 export const addOnly = (command: Command): Command =>
   command.option(
-    '--only <step>',
-    'run this step alone, taking what it depends on as done (repeatable)',
+    '--only <step or tag>',
+    'run this step alone, or those with a tag (tag:slow, phase:4), taking what they depend on as done (repeatable)',
     collect,
     [],
   );

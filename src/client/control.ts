@@ -62,17 +62,17 @@ export const pauseRun = (link: Link, runId: string, because: Because): Promise<v
 export const resumeRun = (link: Link, runId: string, because: Because): Promise<void> =>
   update<PauseRequest>(link, runId, RESUME_UPDATE, because);
 
-/** Answers an approval step. */
+/** Answers an approval step: yes, no, or one of its choices. */
 export const approveStep = (
   link: Link,
   runId: string,
   step: string,
-  approved: boolean,
+  answer: { readonly approved: boolean; readonly choice?: string | null },
   because: Because,
 ): Promise<void> =>
   update<ApproveRequest>(link, runId, APPROVE_UPDATE, {
     step: step as ApproveRequest['step'],
-    approved,
+    ...answer,
     ...because,
   });
 

@@ -129,9 +129,19 @@ export class Planwright {
     await resumeRun(this.#link, await this.#find(run), because(reason));
   }
 
-  /** Answers an approval step. */
-  async approveStep(run: string, step: string, approved: boolean, reason: Reason = {}): Promise<void> {
-    await approveStep(this.#link, await this.#find(run), step, approved, because(reason, ''));
+  /**
+   * Answers an approval step. A step with choices takes a yes only with one of them.
+   *
+   * @throws PlanwrightError `refused` when it does not wait now, or has no such choice
+   */
+  async approveStep(
+    run: string,
+    step: string,
+    approved: boolean,
+    { choice, ...reason }: Reason & { readonly choice?: string } = {},
+  ): Promise<void> {
+    const answer = { approved, ...(choice === undefined ? {} : { choice }) };
+    await approveStep(this.#link, await this.#find(run), step, answer, because(reason, ''));
   }
 
   /** Marks a failed or open run as not to be trusted; an open one is canceled. */

@@ -24,7 +24,7 @@ export interface StartOptions {
   readonly priority?: Priority;
   /** A name in `${…}` without a value is an error. */
   readonly strict?: boolean;
-  /** Run these steps alone; what they depend on is taken as done. */
+  /** Run these steps alone, or those with these tags (`tag:slow`, `phase:4`); what they depend on is taken as done. */
   readonly only?: readonly string[];
   /** Who starts it; the system's user unless said. */
   readonly actor?: string;
@@ -42,6 +42,8 @@ export interface Prepared {
   readonly warnings: readonly Problem[];
   /** Steps that are taken as done because of `only`. */
   readonly met: readonly StepId[];
+  /** Steps that are not run because of `only`; those that are taken as done are among them. */
+  readonly leftOut: readonly StepId[];
 }
 
 /**
@@ -63,6 +65,7 @@ export async function preparePlan(options: StartOptions): Promise<Prepared> {
   if (whole === null) throw new PlanError(planPath, problems);
   assertFolder(root);
   const { plan, met } = only.length === 0 ? { plan: whole, met: [] } : await sliceOf(whole, only);
+  const inside = new Set(plan.steps.map(({ id }) => id));
   const planFile = resolve(cwd, planPath);
   return {
     plan,
@@ -74,6 +77,7 @@ export async function preparePlan(options: StartOptions): Promise<Prepared> {
     actor: options.actor ?? currentActor(),
     warnings: problems,
     met,
+    leftOut: whole.steps.flatMap(({ id }) => (inside.has(id) ? [] : [id])),
   };
 }
 

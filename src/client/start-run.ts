@@ -23,6 +23,7 @@ import { BRANCH, PLAN_ID, REPOSITORY, RUN_STATE } from '../workflows/attributes.
 import { chunksOf } from '../workflows/chunks.js';
 import { sha256 } from './digest.js';
 import { PlanwrightError } from './errors.js';
+import { withLeaseNames } from './lease-names.js';
 import type { Link } from './link.js';
 import { repositoryAt } from './repository.js';
 import { newRunId } from './run-id.js';
@@ -60,7 +61,8 @@ const CHUNK_MS = 60_000;
  * @throws PlanwrightError `bad-request` when a secret would have to leave this machine
  */
 export async function startRun(link: Link, request: StartRequest): Promise<StartedRun> {
-  const { plan, variables } = request;
+  const { variables } = request;
+  const plan = await withLeaseNames(request.plan, request.root);
   const [client, target] = await Promise.all([link.client(), link.target()]);
   const secrets = Object.fromEntries(
     plan.secrets.flatMap((name) => (Object.hasOwn(variables, name) ? [[name, variables[name]!]] : [])),
@@ -95,7 +97,7 @@ export async function startRun(link: Link, request: StartRequest): Promise<Start
   try {
     if (secretNames.length > 0) writeJson(runFiles(home, runId).secrets, secrets);
     const chunks = chunksOf(packed);
-    const notes = await startWorkflow(client, runId, chunks, origin, request);
+    const notes = await startWorkflow(client, runId, chunks, origin, { ...request, plan });
     await sendRest(link, client, runId, chunks);
     return { runId, notes };
   } catch (error) {

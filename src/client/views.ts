@@ -4,6 +4,7 @@
 import { attemptId, rfc3339, toolOf } from '../plan/event.js';
 import { causeText, failureExitCode, failureText } from '../plan/failure-words.js';
 import { attemptsSeen, type LiveAttempt, type SeenAttempt } from '../plan/live.js';
+import type { LeaseUse } from '../plan/lease-use.js';
 import type { Json, Step } from '../plan/plan.js';
 import type { QuarantineNote, RunHead, RunRecord, RunState, StepKind, StepRecord } from '../plan/record.js';
 import { underQuarantine, type RunSummary } from '../record/run-record.js';
@@ -42,6 +43,25 @@ export interface RunStatus {
   readonly parent_run: string | null;
   readonly root: string;
   readonly actor: string;
+  /** The leases of the run as a whole. */
+  readonly leases: readonly LeaseStatus[];
+}
+
+/** A lease that a run or a step asked for. */
+export interface LeaseStatus {
+  readonly name: string;
+  readonly asked_at: string;
+  /** Null while it is waited for, and for good when the wait was given up. */
+  readonly granted_at: string | null;
+  readonly waited_sec: number | null;
+  readonly token: number | null;
+  /** Whom it waited for, as last heard. */
+  readonly held_by: {
+    readonly run_id: string;
+    readonly step_id: string | null;
+    readonly since: string;
+  } | null;
+  readonly taken_away: { readonly at: string; readonly reason: string; readonly actor: string } | null;
 }
 
 /** One attempt of a step; a step without any has one row all the same, with `attempt` null. */
@@ -72,6 +92,15 @@ export interface StepAttempt {
   /** Where the whole output is: a host and two paths relative to the run's directory. */
   readonly logs: { readonly host: string; readonly stdout: string; readonly stderr: string } | null;
   readonly outputs: Readonly<Record<string, Json>>;
+  /** What a person is or was asked, by an approval that was launched; null for all other steps. */
+  readonly approval: {
+    readonly message: string;
+    readonly choices: readonly { readonly value: string; readonly label: string }[];
+    readonly deadline: string;
+    readonly default_on_timeout: string | null;
+  } | null;
+  /** The leases that the step asked for. */
+  readonly leases: readonly LeaseStatus[];
 }
 
 /** Everything that is known of one run. */
@@ -117,6 +146,7 @@ export function summaryStatus(
     parent_run: origin.parentRun,
     root: origin.root,
     actor: origin.actor,
+    leases: leasesOf(head.leases),
   };
 }
 
@@ -165,6 +195,8 @@ function untried(base: Base, step: Step, record: StepRecord): StepAttempt {
     cause: record.cause === null ? null : causeText(record.cause),
     logs: null,
     outputs: record.outputs,
+    approval: approvalOf(record),
+    leases: leasesOf(record.leases),
   };
 }
 
@@ -190,7 +222,27 @@ function tried(
     cause: isLast && record.cause !== null ? causeText(record.cause) : null,
     logs: logs === null ? null : { host: logs.host, stdout: logs.stdout, stderr: logs.stderr },
     outputs: isLast ? record.outputs : {},
+    approval: approvalOf(record),
+    leases: leasesOf(record.leases),
   };
+}
+
+const leasesOf = (uses: readonly LeaseUse[] = []): LeaseStatus[] =>
+  uses.map(({ name, askedAt, grantedAt, token, heldBy, taken }) => ({
+    name,
+    asked_at: rfc3339(askedAt),
+    granted_at: timeOrNull(grantedAt),
+    waited_sec: grantedAt === null ? null : Math.max(0, grantedAt - askedAt) / 1000,
+    token,
+    held_by:
+      heldBy === null ? null : { run_id: heldBy.run, step_id: heldBy.step, since: rfc3339(heldBy.since) },
+    taken_away: taken === null ? null : { ...taken, at: rfc3339(taken.at) },
+  }));
+
+function approvalOf({ asked }: StepRecord): StepAttempt['approval'] {
+  if (asked === undefined) return null;
+  const { message, choices, deadlineAt, defaultOnTimeout } = asked;
+  return { message, choices, deadline: rfc3339(deadlineAt), default_on_timeout: defaultOnTimeout };
 }
 
 const timeOrNull = (at: number | null): string | null => (at === null ? null : rfc3339(at));

@@ -6,6 +6,11 @@ import type { Json, Retry, Step } from './plan.js';
 export type EventType =
   | 'run_created'
   | 'run_started'
+  /** A lease that somebody else had when it was asked for. */
+  | 'lease_wait'
+  | 'lease_granted'
+  /** Taken away by force. */
+  | 'lease_lost'
   | 'step_started'
   | 'step_succeeded'
   | 'step_failed'

@@ -7,6 +7,7 @@ import { attemptId, retryDelaySec, rfc3339, toolOf, type EventType, type RunEven
 import { idsOf, inOrder, type Draft } from './event-order.js';
 import { attemptsSeen, type LiveAttempt } from './live.js';
 import { causeText, failureExitCode, failureText } from './failure-words.js';
+import type { LeaseUse } from './lease-use.js';
 import type { Json, Step } from './plan.js';
 import type { Cause, QuarantineNote, RunRecord, StepRecord } from './record.js';
 
@@ -66,6 +67,9 @@ const RANK: Readonly<Record<EventType, number>> = {
   plan_aborted: 4,
   step_canceled: 5,
   step_skipped: 5,
+  lease_wait: 6,
+  lease_granted: 6,
+  lease_lost: 6,
   step_started: 6,
   run_completed: 7,
   run_canceled: 7,
@@ -103,7 +107,8 @@ class Drafts {
     const start =
       head.startedAt === null ? created : this.#add('run_started', head.startedAt, [created], '', {});
     this.#addAbort(start);
-    this.#record.steps.forEach((record, sequence) => this.#addStep(record, sequence, start));
+    const first = this.#addLeases(head.leases ?? [], null, [start]) ?? start;
+    this.#record.steps.forEach((record, sequence) => this.#addStep(record, sequence, first));
     this.#beforeAbort.push(...this.#starts);
     for (const { after, ids } of this.#later) {
       after.push(...ids.flatMap((id) => this.#endOf.get(id) ?? []));
@@ -170,6 +175,8 @@ class Drafts {
     const limit = record.endedAt ?? Infinity;
     let last = start;
     let behind = this.#behind(start, step.dependsOn);
+    last = this.#addLeases(record.leases ?? [], record.id, behind) ?? last;
+    if (last !== start) behind = [last];
     const attempts = attemptsSeen(step, record, this.#beside.live?.get(record.id) ?? null);
     for (const { number, startedAt, ended } of attempts) {
       const own = {
@@ -194,6 +201,29 @@ class Drafts {
     }
     if (record.endedAt !== null)
       this.#endOf.set(record.id, this.#addStepEnd(record, attempts.at(-1)?.ended ?? null, last, behind));
+  }
+
+  /** Adds what became of the leases that a step or the run asked for. Returns the last of them that was granted. */
+  #addLeases(uses: readonly LeaseUse[], step: string | null, after: readonly number[]): number | null {
+    let behind = after;
+    let last: number | null = null;
+    for (const { name, askedAt, grantedAt, token, heldBy, ahead, taken } of uses) {
+      const own = { step_id: step, lease: name };
+      const key = `${step ?? ''} ${name}`;
+      if (heldBy !== null) {
+        const data = { ...own, held_by: heldBy.run, held_by_step: heldBy.step, ahead };
+        behind = [this.#add('lease_wait', Math.min(askedAt, this.#abortedAt), behind, key, data)];
+      }
+      if (grantedAt === null) continue;
+      const at = Math.min(Math.max(grantedAt, askedAt), this.#abortedAt);
+      const data = { ...own, token, waited_sec: (at - askedAt) / 1000 };
+      last = this.#add('lease_granted', at, behind, key, data);
+      behind = [last];
+      if (taken === null) continue;
+      const { reason, actor } = taken;
+      this.#add('lease_lost', Math.max(taken.at, at), behind, key, { ...own, reason, actor });
+    }
+    return last;
   }
 
   /** Adds how one attempt ended, and the retry that follows from it. */

@@ -5,6 +5,7 @@
  * with it, whose outcomes it passes on when they come. Nothing waits for a running step.
  */
 import { isHeld, open } from './follow.js';
+import { WHOLE_RUN, type LeaseUse } from './lease-use.js';
 import type { Plan } from './plan.js';
 import { mayBeReadBy } from './reads.js';
 import type { StepKind } from './record.js';
@@ -37,14 +38,29 @@ export interface HandOver {
   readonly before: Readonly<Record<string, ConditionStep>>;
   readonly earlier: Earlier;
   readonly paused: boolean;
+  /** Left out when nothing of it has to do with leases. */
+  readonly leases?: LeasesHandedOver;
+}
+
+export interface LeasesHandedOver {
+  /** Those of the run as a whole: it holds them until it ends. */
+  readonly run: readonly LeaseUse[];
+  /** Those of steps, by index. */
+  readonly steps: readonly (readonly [number, readonly LeaseUse[]])[];
+  /** Indices of the running steps that still wait for theirs: the next leg waits, and runs them. */
+  readonly waiting: readonly number[];
 }
 
 /**
  * Returns what goes on, with the indices of those steps in this leg: it answers for them no more.
  *
+ * @param waiting - indices of running steps that wait for a lease, and have not been launched
  * @throws Error `BUG:` when the run is stopping: then nothing is left to hand on
  */
-export function handOver(run: Run): { readonly handOver: HandOver; readonly goesOn: readonly number[] } {
+export function handOver(
+  run: Run,
+  waiting: ReadonlySet<number> = new Set(),
+): { readonly handOver: HandOver; readonly goesOn: readonly number[] } {
   if (isStopping(run)) throw new Error('BUG: a run that is stopping is not handed over');
   const goesOn = openSteps(run);
   const stays = new Set(run.states.keys());
@@ -76,6 +92,27 @@ export function handOver(run: Run): { readonly handOver: HandOver; readonly goes
       before,
       earlier: { counts, toleratedFailures, blemish: blemishOf(run, (index) => stays.has(index)) },
       paused: run.paused,
+      ...leasesOf(run, place, waiting),
+    },
+  };
+}
+
+/** @param place - where each step that goes on stands in the next leg */
+function leasesOf(
+  run: Run,
+  place: ReadonlyMap<number, number>,
+  waiting: ReadonlySet<number>,
+): Pick<HandOver, 'leases'> {
+  if (run.leases.size === 0) return {};
+  const steps = [...run.leases].flatMap(([index, uses]): [number, readonly LeaseUse[]][] => {
+    const at = place.get(index);
+    return at === undefined ? [] : [[at, uses]];
+  });
+  return {
+    leases: {
+      run: run.leases.get(WHOLE_RUN) ?? [],
+      steps,
+      waiting: [...waiting].map((index) => place.get(index)!),
     },
   };
 }
@@ -88,6 +125,10 @@ export function takeOver(from: HandOver, judge: Judge): Run {
   for (const index of from.tolerated) run.tolerated[index] = true;
   from.waits.forEach((waits, index) => (run.waits[index] = waits));
   run.toStop.push(...from.toStop);
+  if (from.leases !== undefined) {
+    if (from.leases.run.length > 0) run.leases.set(WHOLE_RUN, from.leases.run);
+    for (const [index, uses] of from.leases.steps) run.leases.set(index, uses);
+  }
   open(run);
   return run;
 }

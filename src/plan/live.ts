@@ -2,6 +2,7 @@
  * The tries of a step as far as they are known now: those that ended, and the one that runs or is waited for.
  */
 import type { Attempt } from './attempt.js';
+import { waitedFor } from './lease-use.js';
 import type { Step } from './plan.js';
 import type { StepRecord } from './record.js';
 
@@ -42,6 +43,7 @@ export function attemptsSeen(step: Step, record: StepRecord, live: LiveAttempt |
     ended: attempt,
   }));
   if (record.launchedAt === null) return seen;
+  if (waitedFor(record.leases) !== null) return seen; // nothing has been tried
   if (record.state === 'running') return [...seen, ...runningNow(record.launchedAt, seen.length, live)];
   if (seen.length > 0 || record.endedAt === null) return seen;
   const whole = wholeAttempt(step, record, record.launchedAt, record.endedAt);

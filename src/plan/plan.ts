@@ -26,6 +26,8 @@ export interface Plan {
   readonly variables: Readonly<Record<string, string>>;
   /** Names of secret variables: the worker finds the values when it starts a command. */
   readonly secrets: readonly string[];
+  /** Names of leases that the run holds from before its first step to its end. Left out: none. */
+  readonly exclusive?: readonly string[];
   readonly steps: readonly Step[];
 }
 
@@ -52,6 +54,8 @@ export interface Step {
   /** A worker's label: only workers started with it take the step. */
   readonly runsOn: string | null;
   readonly priority: Priority;
+  /** Names of leases that the step holds while it runs. Left out: none. */
+  readonly exclusive?: readonly string[];
 }
 
 /** What a step does. One kind for each step type (`uses`). */
@@ -77,8 +81,20 @@ export interface SubPlanWork {
 
 export interface ApprovalWork {
   readonly kind: 'approval';
-  /** What the person is asked. */
+  /** What the person is asked: a template, in which outputs of earlier steps stand as references. */
   readonly message: string;
+  /** What they choose from, two or more; left out: yes or no. */
+  readonly choices?: readonly Choice[];
+  /** The choice that silence stands for; left out: silence is a no. */
+  readonly defaultOnTimeout?: string;
+}
+
+/** One answer to an approval. */
+export interface Choice {
+  /** What is typed, and what later steps read. */
+  readonly value: string;
+  /** What people see beside it. */
+  readonly label: string;
 }
 
 export interface Retry {

@@ -18,8 +18,8 @@ export function mayBeReadBy(steps: readonly Step[], plan: Plan): (id: string) =>
     if (condition?.includes('\\')) isAnything = true; // a name may be written with escapes
     for (const word of condition?.match(WORD) ?? [])
       for (const name of [word, ...word.split('.')]) names.add(name);
-    if (work.kind !== 'command') continue;
-    for (const { step } of referencesIn({ ...work, env: { ...plan.env, ...work.env } })) names.add(step);
+    const whole = work.kind === 'command' ? { ...work, env: { ...plan.env, ...work.env } } : work;
+    for (const { step } of referencesIn(whole)) names.add(step);
   }
   return (id) => isAnything || names.has(id);
 }

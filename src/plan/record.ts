@@ -2,7 +2,9 @@
  * A run as people and programs see it: the answer of the workflow's query, the record in the run directory and the
  * library's `getRun` are all this one shape.
  */
+import type { Asked } from './approval.js';
 import type { Attempt, StepFailure } from './attempt.js';
+import type { LeaseUse } from './lease-use.js';
 import type { Json, Plan, StepId } from './plan.js';
 
 export type RunState = 'pending' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'canceled';
@@ -44,6 +46,10 @@ export interface StepRecord {
   readonly childRun: string | null;
   /** True between a request to stop and its confirmation. */
   readonly canceling: boolean;
+  /** What a person is asked, by an approval that was launched. Left out for all other steps. */
+  readonly asked?: Asked;
+  /** The leases it asked for, in the order of their names. Left out for a step that asked for none. */
+  readonly leases?: readonly LeaseUse[];
 }
 
 /** The state of a whole run but for its steps. */
@@ -64,6 +70,8 @@ export interface RunHead {
   readonly toleratedFailures: number;
   /** One line: why the run ended as it did, or null. */
   readonly message: string | null;
+  /** The leases that the run as a whole asked for. Left out when it asked for none. */
+  readonly leases?: readonly LeaseUse[];
 }
 
 /** What a run was started with. */

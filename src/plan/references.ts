@@ -1,11 +1,11 @@
 /**
- * `${steps.<id>.outputs.<name>}` in a command: what is left in a plan for the time when the step starts.
+ * `${steps.<id>.outputs.<name>}` in a command or a question: what is left in a plan for the time when the step starts.
  *
- * In a loaded plan the texts of `args`, `cwd` and `env` are templates: a reference stands as written, and a text that
+ * In a loaded plan the texts of `args`, `cwd` and `env`, and the message of an approval, are templates: a reference stands as written, and a text that
  * only looks like the beginning of one is escaped as `$${steps.`. So a variable's value, whatever it holds, never
  * becomes a reference: everything is put in once.
  */
-import type { CommandWork, Json, Plan, StepId } from './plan.js';
+import type { CommandWork, Json, Plan, StepId, Work } from './plan.js';
 import { quote } from './quote.js';
 
 export interface OutputReference {
@@ -33,12 +33,28 @@ export function parseReference(body: string): OutputReference | null {
 export const escapeLiteral = (text: string): string =>
   text.replaceAll('${steps.', (opening) => `$${opening}`);
 
-/** Returns the references in a command, each place once. */
-export function referencesIn(work: CommandWork): OutputReference[] {
-  return [...work.args, work.cwd, ...Object.values(work.env)]
+/** Returns the references in what a step does, each place once. */
+export function referencesIn(work: Work): OutputReference[] {
+  return templatesOf(work)
     .filter((text) => text.includes('${steps.'))
     .flatMap((text) => [...text.matchAll(TEMPLATE)].flatMap((match) => parseReference(match[1] ?? '') ?? []));
 }
+
+function templatesOf(work: Work): readonly string[] {
+  switch (work.kind) {
+    case 'command':
+      return [...work.args, work.cwd, ...Object.values(work.env)];
+    case 'approval':
+      return [work.message];
+    case 'plan': // read before the run: nothing of it is left open
+      return [];
+    default:
+      return work satisfies never;
+  }
+}
+
+/** The value of an output; undefined when the step has none, because it was skipped or failed. */
+export type Outputs = (reference: OutputReference) => Json | undefined;
 
 export type Filled =
   | { readonly kind: 'filled'; readonly work: CommandWork }
@@ -47,13 +63,12 @@ export type Filled =
 /**
  * Returns a step's command as it is to be run: `globals.env` below its own environment, outputs of earlier steps put in.
  *
- * @param outputOf - the value of an output; undefined when the step has none, because it was skipped or failed
  * @returns `impossible` when an output is missing or cannot be put there; the step has failed then
  */
 export function commandFor(
   plan: Pick<Plan, 'env' | 'secrets'>,
   work: CommandWork,
-  outputOf: (reference: OutputReference) => Json | undefined,
+  outputOf: Outputs,
 ): Filled {
   const env = { ...plan.env, ...work.env };
   const texts = [...work.args, work.cwd, ...Object.values(env)];
@@ -77,6 +92,25 @@ export function commandFor(
   }
 }
 
+/** A question is to be read by a person: what a command printed may not make it longer than that. */
+const MAX_MESSAGE = 8_000;
+
+/** Returns the question of an approval with outputs of earlier steps put in. */
+export function messageFor(
+  template: string,
+  outputOf: Outputs,
+): { readonly kind: 'filled'; readonly message: string } | (Filled & { readonly kind: 'impossible' }) {
+  if (!template.includes('${steps.')) return { kind: 'filled', message: template };
+  try {
+    const message = putOutputs(template, outputOf);
+    const isLong = message.length > MAX_MESSAGE;
+    return { kind: 'filled', message: isLong ? `${message.slice(0, MAX_MESSAGE)}…` : message };
+  } catch (error) {
+    if (error instanceof Unfillable) return { kind: 'impossible', message: error.message };
+    throw error;
+  }
+}
+
 class Unfillable extends Error {}
 
 function putArgument(template: string, text: string): string {
@@ -89,7 +123,7 @@ function putArgument(template: string, text: string): string {
   return text;
 }
 
-function putOutputs(text: string, outputOf: (reference: OutputReference) => Json | undefined): string {
+function putOutputs(text: string, outputOf: Outputs): string {
   return text.replace(TEMPLATE, (match, body: string | undefined) => {
     if (body === undefined) return match.slice(1);
     const reference = parseReference(body);

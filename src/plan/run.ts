@@ -4,6 +4,7 @@
  * Made by `newRun`, changed only by `schedule.ts`, `follow.ts` and `hand-over.ts`, through `setState`. One object that
  * changes rather than a copy for each move: with 10,000 steps, copies would cost the square of them.
  */
+import type { LeaseUse } from './lease-use.js';
 import type { Json, OnFailure, Plan, Step, StepId } from './plan.js';
 import type { Cause, StepKind } from './record.js';
 import { IndexQueue } from './index-queue.js';
@@ -65,6 +66,8 @@ export interface Run {
   /** Grows with each change; `changedAt` says at which a step changed last. */
   revision: number;
   readonly changedAt: number[];
+  /** Of each step that asked for leases, by index, and of the run as a whole. */
+  readonly leases: Map<number, readonly LeaseUse[]>;
   /** Counts brought over from earlier legs. */
   readonly earlier: Earlier;
 }
@@ -142,6 +145,7 @@ export function emptyRun(
     // Each step has a revision of its own from the start, so that a page of changes can end anywhere.
     revision: plan.steps.length,
     changedAt: plan.steps.map((_, index) => index + 1),
+    leases: new Map(),
     earlier,
   };
 }

@@ -5,6 +5,7 @@
 import { askToStop, follow, markTolerated, open, queue, stopAll } from './follow.js';
 import type { Json, Plan, Step, StepId } from './plan.js';
 import type { Cause, RunState } from './record.js';
+import type { OutputReference } from './references.js';
 import {
   emptyRun,
   isSpare,
@@ -199,6 +200,12 @@ export function outputsOf(run: Run, id: string): Readonly<Record<string, Json>> 
     index = run.edges.fallback[index]!;
   const state = run.states[index]!;
   return state.kind === 'succeeded' ? state.outcome.outputs : {};
+}
+
+/** Returns the value of one output, or undefined when there is none. */
+export function outputRead(run: Run, { step, output }: OutputReference): Json | undefined {
+  const outputs = outputsOf(run, step);
+  return Object.hasOwn(outputs, output) ? outputs[output] : undefined;
 }
 
 /** Returns what a condition may know of a step, or null when the run has no such step. */

@@ -17,7 +17,7 @@ export type Sliced =
   | { readonly kind: 'impossible'; readonly problems: readonly string[] };
 
 /**
- * Returns the part of a plan that holds `only` these steps, and the fallbacks that may stand in for them.
+ * Returns the part of a plan that holds `only` these steps, or those with these tags (`tag:slow`, `phase:4`), and the fallbacks that may stand in for them.
  *
  * What a step inside reads of a step outside cannot be taken as met: that is a problem.
  *
@@ -31,7 +31,7 @@ export function slicePlan(
   const byId = new Map<string, Step>(plan.steps.map((step) => [step.id, step]));
   const problems: string[] = [];
   const inside = new Set<string>();
-  for (const id of only) {
+  for (const id of only.flatMap((wanted) => stepsMeant(wanted, plan.steps, problems))) {
     const step = byId.get(id);
     if (step === undefined) problems.push(noSuchStep(id, byId.keys()));
     // A step's fallback belongs to it: without it a failure would mean something else.
@@ -69,10 +69,24 @@ export function slicePlan(
   }
 
   function readBy(step: Step): readonly string[] {
-    const outputs =
-      step.work.kind === 'command' ? referencesIn(step.work).map((reference) => reference.step) : [];
+    const outputs = referencesIn(step.work).map((reference) => reference.step);
     return [...new Set([...outputs, ...(step.condition === null ? [] : readsOf(step.condition))])];
   }
+}
+
+/**
+ * Returns the ids that a word of a slice stands for: a step's id, or the steps with a tag, as `tag:slow`; a tag that has
+ * a colon itself, such as `phase:4`, can be said as it is. No id has a colon.
+ */
+function stepsMeant(wanted: string, steps: readonly Step[], problems: string[]): readonly string[] {
+  if (!wanted.includes(':')) return [wanted];
+  const tags = new Set(steps.flatMap((step) => step.tags));
+  const tag = tags.has(wanted) ? wanted : wanted.replace(/^tag:/, '');
+  if (tags.has(tag)) return steps.filter((step) => step.tags.includes(tag)).map(({ id }) => id);
+  const near = nearest(tag, tags);
+  const meant = near === null ? '' : `; did you mean ${quote(near)}?`;
+  problems.push(`no step in this plan has the tag ${quote(tag)}${meant}`);
+  return [];
 }
 
 const fallbackOf = (step: Step, byId: ReadonlyMap<string, Step>): Step | undefined =>

@@ -1,18 +1,22 @@
 /**
  * A run as others see it: the record of each step and the head of the run, made from the state in memory.
  */
+import { askedBy, type Asked } from './approval.js';
 import type { Attempt, StepFailure } from './attempt.js';
+import { WHOLE_RUN } from './lease-use.js';
 import type { StepId } from './plan.js';
 import { quoteAll } from './quote.js';
 import type { Cause, RunHead, RunState, StepRecord } from './record.js';
 import type { Run } from './run.js';
-import { blemishOf, isRunOver, verdict } from './schedule.js';
+import { blemishOf, isRunOver, outputRead, verdict } from './schedule.js';
 import type { Outcome, StepState } from './step-state.js';
 
 /** Returns one step's record. `childRun` is the workflow id of a sub-plan's run. */
 export function stepRecord(run: Run, index: number, childRun: string | null): StepRecord {
   const state = run.states[index]!;
   const outcome = outcomeOf(state);
+  const asked = askedNow(run, index);
+  const leases = run.leases.get(index);
   return {
     id: run.plan.steps[index]!.id,
     state: state.kind,
@@ -27,7 +31,17 @@ export function stepRecord(run: Run, index: number, childRun: string | null): St
     reusedFrom: state.kind === 'succeeded' ? state.reusedFrom : null,
     childRun,
     canceling: state.kind === 'running' && state.stop !== null,
+    ...(asked === null ? {} : { asked }),
+    ...(leases === undefined ? {} : { leases }),
   };
+}
+
+/** Returns what a step asks a person, or null when it asks nothing or has not been launched. */
+export function askedNow(run: Run, index: number): Asked | null {
+  const state = run.states[index]!;
+  const launchedAt = 'launchedAt' in state ? state.launchedAt : null;
+  if (launchedAt === null) return null;
+  return askedBy(run.plan.steps[index]!, launchedAt, (reference) => outputRead(run, reference));
 }
 
 function outcomeOf(state: StepState): Outcome | null {
@@ -52,6 +66,7 @@ export function runHead(run: Run, clock: RunClock): RunHead {
   const over = isRunOver(run);
   const state: RunState = over ? verdict(run) : clock.startedAt === null ? 'pending' : 'running';
   const { earlier } = run;
+  const leases = run.leases.get(WHOLE_RUN);
   const counts = { ...run.counts };
   for (const kind of Object.keys(counts) as (keyof typeof counts)[]) counts[kind] += earlier.counts[kind];
   return {
@@ -64,6 +79,7 @@ export function runHead(run: Run, clock: RunClock): RunHead {
     counts,
     toleratedFailures: earlier.toleratedFailures + run.tolerated.filter(Boolean).length,
     message: over ? endMessage(run, state) : null,
+    ...(leases === undefined ? {} : { leases }),
   };
 }
 

@@ -42,9 +42,18 @@ function packed(plan: Plan): Fields {
   const common = commonFields(flat);
   const own = flat.map((fields) => {
     const differing: Fields = {};
-    for (const key in fields) if (!isSame(fields[key]!, common[key])) differing[key] = fields[key]!;
+    for (const key in fields) {
+      const isUnsaid = fields[key] === null && LEFT_OUT.has(key) && common[key] === undefined;
+      if (!isUnsaid && !isSame(fields[key]!, common[key])) differing[key] = fields[key]!;
+    }
     return differing;
   });
+  // What no step has, or most have not, is not worth a word; a plan packed before there was such a field had none.
+  for (const key of LEFT_OUT) {
+    if (common[key] !== null) continue;
+    delete common[key];
+    for (const fields of own) if (fields[key] === null) delete fields[key];
+  }
   return { ...(ordered(head) as Fields), common, steps: own };
 }
 
@@ -75,11 +84,11 @@ function flattened(step: Step, indexOf: ReadonlyMap<StepId, number>): Fields {
     dependsOn: dependsOn.map((dependency) => indexOf.get(dependency) ?? dependency),
     kind: work.kind,
   };
-  for (const key of STEP_FIELDS) fields[key] = ordered(rest[key]);
+  for (const key of STEP_FIELDS) fields[key] = ordered(rest[key] ?? null);
   const values: Readonly<Record<string, unknown>> = { ...work };
   for (const key in WORK_FIELDS[work.kind]) {
     fields[`work.${key}`] =
-      key === 'plan' ? packed(values[key] as SubPlanWork['plan']) : ordered(values[key]);
+      key === 'plan' ? packed(values[key] as SubPlanWork['plan']) : ordered(values[key] ?? null);
   }
   return fields;
 }
@@ -88,9 +97,17 @@ function raised(flat: FlatStep, ids: readonly StepId[]): Step {
   const { id, name, dependsOn, kind } = flat;
   const work: Record<string, unknown> = { kind };
   // A field that is common to the commands of a plan is not one of its approvals: only those of its kind are taken.
-  for (const key in WORK_FIELDS[kind]) work[key] = flat[`work.${key}`];
+  for (const key in WORK_FIELDS[kind]) {
+    const value = flat[`work.${key}`];
+    if (LEFT_OUT.has(`work.${key}`) && (value ?? null) === null) continue;
+    work[key] = value;
+  }
   if (kind === 'plan') work['plan'] = unpacked(work['plan'] as Fields);
-  const rest = Object.fromEntries(STEP_FIELDS.map((key) => [key, flat[key]])) as Rest;
+  const rest = Object.fromEntries(
+    STEP_FIELDS.flatMap((key) =>
+      LEFT_OUT.has(key) && (flat[key] ?? null) === null ? [] : [[key, flat[key]] as const],
+    ),
+  ) as Rest;
   return {
     id,
     name: name ?? id,
@@ -120,7 +137,8 @@ const STEP_FIELDS = Object.keys({
   weight: true,
   runsOn: true,
   priority: true,
-} satisfies Record<keyof Rest, true>) as (keyof Rest)[];
+  exclusive: true,
+} satisfies Record<keyof Required<Rest>, true>) as (keyof Rest)[];
 
 /** Every field of every kind of work. */
 const WORK_FIELDS: {
@@ -130,8 +148,11 @@ const WORK_FIELDS: {
 } = {
   command: { command: true, args: true, cwd: true, shell: true, env: true, envMode: true },
   plan: { path: true, plan: true },
-  approval: { message: true },
+  approval: { message: true, choices: true, defaultOnTimeout: true },
 };
+
+/** Fields that may be left out: null on the way, or not there at all. */
+const LEFT_OUT: ReadonlySet<string> = new Set(['exclusive', 'work.choices', 'work.defaultOnTimeout']);
 
 /** Returns of each field the value that most steps have; the first of them where several are as frequent. */
 function commonFields(steps: readonly Fields[]): Fields {

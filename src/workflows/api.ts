@@ -36,6 +36,8 @@ export interface RunInput {
   readonly searchAttributes: boolean;
   /** Events after which a leg hands on; `LEG_EVENTS` when left out. */
   readonly legEvents?: number;
+  /** Leases that runs above hold while this sub-plan's run goes on, with their tokens. */
+  readonly inherited?: Readonly<Record<string, number>>;
 }
 
 /** The server asks for an end at 4,096 events and warns at 10,240; what still runs then must fit as well. */
@@ -116,6 +118,10 @@ export interface LegInput {
   readonly startedAt: number;
   readonly priority: Priority;
   readonly legEvents: number;
+  /** Left out for a run that has nothing to do with leases. */
+  readonly inherited?: Readonly<Record<string, number>>;
+  /** The execution of the run's own workflow: leases are held in its name. */
+  readonly execution?: string;
 }
 
 /** What a leg returns, and a run that succeeded. */

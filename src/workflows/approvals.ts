@@ -3,6 +3,7 @@
  * hand-over moves them to the next leg.
  */
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
+import { answerOfSilence, answerOutputs, type Answer } from '../plan/approval.js';
 import type { Step, StepId } from '../plan/plan.js';
 import type { Outcome } from '../plan/step-state.js';
 import type { ApproveRequest } from './api.js';
@@ -11,6 +12,15 @@ import { CANCELED, failedBy, SUCCEEDED } from './outcome.js';
 interface Waiting {
   readonly limit: CancellationScope;
   readonly settle: (outcome: Outcome) => void;
+}
+
+const approvedBy = (answer: Answer): Outcome => ({ ...SUCCEEDED, outputs: answerOutputs(answer) }) as Outcome;
+
+function silenceOf(step: Step): Outcome {
+  const answer = answerOfSilence(step);
+  return answer === null
+    ? failedBy({ reason: 'timed-out', afterSec: step.timeoutSec, tail: '' })
+    : approvedBy(answer);
 }
 
 export class Approvals {
@@ -28,7 +38,7 @@ export class Approvals {
     limit
       .run(() => sleep(leftMs, { summary: `${step.id}: waits for approval` }))
       .then(
-        () => this.#end(step.id, failedBy({ reason: 'timed-out', afterSec: step.timeoutSec, tail: '' })),
+        () => this.#end(step.id, silenceOf(step)),
         (error: unknown) => {
           if (!isCancellation(error)) throw error;
         },
@@ -40,13 +50,10 @@ export class Approvals {
   }
 
   /** Takes in a person's answer. */
-  answer({ step, approved, reason, actor }: ApproveRequest): void {
+  answer(request: ApproveRequest): void {
+    const { step, approved, reason, actor } = request;
     const message = `rejected by ${actor}${reason === '' ? '' : `: ${reason}`}`;
-    const outputs = { approved_by: actor, reason };
-    this.#end(
-      step,
-      approved ? ({ ...SUCCEEDED, outputs } as Outcome) : failedBy({ reason: 'rejected', message }),
-    );
+    this.#end(step, approved ? approvedBy(request) : failedBy({ reason: 'rejected', message }));
   }
 
   cancel(step: StepId): void {

@@ -1,10 +1,13 @@
 /**
  * The run as the Web UI shows it: a few counts and a table of the steps that matter now.
  */
+import type { Asked } from '../plan/approval.js';
+import { describeWait, waitedFor } from '../plan/lease-use.js';
 import type { RunHead, StepKind } from '../plan/record.js';
 import type { Run } from '../plan/run.js';
-import { describeFailure } from '../plan/view.js';
+import { askedNow, describeFailure } from '../plan/view.js';
 import type { StepState } from '../plan/step-state.js';
+import { cell } from './markdown.js';
 
 /** Rows of the table: enough for most plans, short enough to read. */
 const ROWS = 40;
@@ -46,7 +49,9 @@ function headline(head: RunHead): string {
     : head.cancel !== null && head.state === 'running'
       ? 'canceling'
       : head.state;
-  return `${what}: ${parts.join(', ')}${head.message === null ? '' : ` — ${cell(head.message)}`}`;
+  const wait = waitedFor(head.leases);
+  const waiting = wait === null ? '' : ` — waits for ${cell(describeWait(wait))}`;
+  return `${what}: ${parts.join(', ')}${waiting}${head.message === null ? '' : ` — ${cell(head.message)}`}`;
 }
 
 function rowsOf(run: Run): number[] {
@@ -71,15 +76,21 @@ function noteOf(run: Run, index: number, state: StepState): string {
       );
     case 'running':
       if (state.stop !== null) return 'stopping';
-      return run.plan.steps[index]!.work.kind === 'approval' ? 'waits for approval' : '';
+      if (waitedFor(run.leases.get(index)) !== null)
+        return `waits for ${describeWait(waitedFor(run.leases.get(index))!)}`;
+      return questionOf(askedNow(run, index));
     default:
       return '';
   }
 }
 
-/** Text from a plan must not break the table or bring markup of its own. */
-const cell = (text: string): string =>
-  text
-    .replace(/[\\`*_{}[\]<>|#!]/g, (char) => `\\${char}`)
-    .replace(/\s+/g, ' ')
-    .slice(0, 160);
+/** What a person must know who looks at the Web UI only: what is asked, what can be said, and until when. */
+function questionOf(asked: Asked | null): string {
+  if (asked === null) return '';
+  const { message, choices, deadlineAt, defaultOnTimeout } = asked;
+  const until = new Date(deadlineAt).toISOString().slice(0, 16).replace('T', ' ');
+  const values = choices.map(({ value }) => value).join(', ');
+  const silence = defaultOnTimeout === null ? '' : `, then "${defaultOnTimeout}"`;
+  const rest = `${values === '' ? '' : ` (${values})`}, until ${until} UTC${silence}`;
+  return `waits for ${values === '' ? 'approval' : 'a choice'}${rest}: ${message}`;
+}

@@ -3,14 +3,18 @@
  * back; near its event budget it hands the rest to a successor and passes on what is still running with it.
  */
 import { CancellationScope, condition, setCurrentDetails, sleep } from '@temporalio/workflow';
-import { handOver, type HandOver } from '../plan/hand-over.js';
+import { handOver } from '../plan/hand-over.js';
+import { stepLeases } from '../plan/lease-names.js';
+import { waitedFor } from '../plan/lease-use.js';
 import type { StepId } from '../plan/plan.js';
 import type { RunHead } from '../plan/record.js';
+import { messageFor } from '../plan/references.js';
 import { isStopping, type Run } from '../plan/run.js';
 import {
   cancelRun,
   endStranded,
   isRunOver,
+  outputRead,
   outputsOf,
   settle,
   takeReady,
@@ -21,6 +25,10 @@ import { runHead } from '../plan/view.js';
 import { Approvals } from './approvals.js';
 import { subRunId, type CancelRequest } from './api.js';
 import { detailsOf } from './details.js';
+import type { LeaseNews } from './lease-api.js';
+import { LeaseGate } from './lease-gate.js';
+import { failedBy } from './outcome.js';
+import type { Neighbours, Settled, Successor, Surrounding } from './neighbours.js';
 import { runCommandStep, type Surroundings } from './run-command-step.js';
 import { runSubPlanStep } from './run-sub-plan.js';
 
@@ -32,34 +40,6 @@ const LAUNCH_CHARS_AT_ONCE = 500_000;
 /** How long a step may take to confirm that it stopped, before the run ends without its word. */
 const STOP_LIMIT_MS = 120_000;
 
-export interface Surrounding extends Omit<Surroundings, 'plan' | 'outputsOf'> {
-  readonly createdAt: number;
-  /** When the plan was complete and the first leg began. */
-  readonly startedAt: number;
-}
-
-/** What stands around a leg: those it takes steps over from, and those it gives steps to. */
-export interface Neighbours {
-  /** Asks the legs above to stop steps that still run there. */
-  stopAbove(steps: readonly StepId[]): void;
-  /** Says whether this leg should give its steps away. */
-  isTimeToHandOn(): boolean;
-  /** Starts the next leg. */
-  handOn(handOver: HandOver): Promise<Successor>;
-}
-
-export interface Successor {
-  readonly id: string;
-  cancel(request: CancelRequest): void;
-  settled(outcomes: readonly Settled[]): void;
-  result(): Promise<RunHead>;
-}
-
-export interface Settled {
-  readonly step: StepId;
-  readonly outcome: Outcome;
-}
-
 export class Leg {
   run: Run | null = null;
   /** The leg that has the steps not ended here. */
@@ -67,6 +47,9 @@ export class Leg {
   /** Steps this leg answers for no more, by index. */
   handedOn: ReadonlySet<number> = new Set();
   readonly approvals = new Approvals();
+  #gate: LeaseGate | null = null;
+  /** For the next leg, until that is there. */
+  readonly #leaseNews: LeaseNews[] = [];
   /** The scope of each step that runs from here. */
   readonly #scopes = new Map<StepId, CancellationScope>();
   #settled: Settled[] = [];
@@ -105,21 +88,38 @@ export class Leg {
     this.wake();
   }
 
+  /** Takes in what became of a lease that the run asked for. */
+  told(news: LeaseNews): void {
+    if (this.next !== null) this.next.told(news);
+    else if (this.isHandedOn) this.#leaseNews.push(news);
+    else this.#gate?.told(news);
+    this.wake();
+  }
+
   /** Stops steps that run here for a later leg, or asks further up. */
   stop(steps: readonly StepId[]): void {
     const above: StepId[] = [];
     for (const step of steps) {
       const scope = this.#scopes.get(step);
+      const index = this.run?.edges.indexOf.get(step) ?? -1;
       if (scope !== undefined) scope.cancel();
-      else above.push(step);
+      else if (this.#gate?.cancel(index) !== true) above.push(step);
     }
     if (above.length > 0) this.neighbours.stopAbove(above);
   }
 
-  /** Drives the run to its end and returns its head. */
-  async drive(run: Run): Promise<RunHead> {
+  /**
+   * Drives the run to its end and returns its head.
+   *
+   * @param waiting - steps that waited for their leases in the leg before, by index
+   */
+  async drive(run: Run, waiting: readonly number[] = []): Promise<RunHead> {
     this.run = run;
+    const { runId, execution } = this.around;
+    this.#gate = new LeaseGate(run, { run: runId, execution });
+    this.#gate.closeUntilTaken((reason) => this.cancel({ reason, actor: 'engine' }));
     this.#reopenApprovals(run);
+    for (const index of waiting) this.#start(run, index);
     while (!isRunOver(run) && this.next === null) {
       this.#takeIn(run);
       const launchedAll = this.#launch(run);
@@ -165,8 +165,9 @@ export class Leg {
 
   /** Launches what is ready, and returns whether that was all that may be. */
   #launch(run: Run): boolean {
+    if (this.#gate!.isClosed) return true;
     let chars = 0;
-    for (let count = 0; this.#scopes.size < WINDOW; count += 1) {
+    for (let count = 0; this.#scopes.size + this.#gate!.size < WINDOW; count += 1) {
       if (count >= LAUNCHES_AT_ONCE || chars > LAUNCH_CHARS_AT_ONCE) return false;
       const index = takeReady(run, Date.now(), 1)[0];
       if (index === undefined) return true;
@@ -179,8 +180,23 @@ export class Leg {
   #start(run: Run, index: number): number {
     const step = run.plan.steps[index]!;
     const settled = (outcome: Outcome): void => this.take([{ step: step.id, outcome }]);
+    const names = stepLeases(step);
+    if (names.length === 0) return this.#begin(run, index, settled);
+    const gate = this.#gate!;
+    const settle = (outcome: Outcome): void => {
+      gate.giveBack(index);
+      settled(outcome);
+    };
+    gate.enter(index, names, { launch: () => void this.#begin(run, index, settle), settle });
+    return sizeOf(step.work);
+  }
+
+  #begin(run: Run, index: number, settled: (outcome: Outcome) => void): number {
+    const step = run.plan.steps[index]!;
     if (step.work.kind === 'approval') {
-      this.approvals.open(step, Date.now(), settled);
+      const message = messageFor(step.work.message, (reference) => outputRead(run, reference));
+      if (message.kind === 'filled') this.approvals.open(step, Date.now(), settled);
+      else settled(failedBy({ reason: 'not-started', message: message.message }));
       return 0;
     }
     const scope = new CancellationScope();
@@ -189,6 +205,7 @@ export class Leg {
       ...this.around,
       plan: run.plan,
       outputsOf: (id) => outputsOf(run, id),
+      leases: { ...this.around.inherited, ...this.#gate!.tokens(index) },
     };
     const outcome = scope.run(() =>
       step.work.kind === 'command' ? runCommandStep(step, around) : runSubPlanStep(step, around),
@@ -223,11 +240,12 @@ export class Leg {
   }
 
   async #handOn(run: Run): Promise<void> {
-    const given = handOver(run);
+    const given = handOver(run, this.#gate!.handOn());
     this.handedOn = new Set(given.goesOn);
     this.approvals.handOn();
     this.next = await this.neighbours.handOn(given.handOver);
     if (this.#cancel !== null) this.next.cancel(this.#cancel);
+    for (const news of this.#leaseNews.splice(0)) this.next.told(news);
   }
 
   /** Gives the next leg the outcomes of what ran here or above, until that leg is done: then every step has ended. */
@@ -265,7 +283,8 @@ export class Leg {
   /** Returns the workflow id of a step's sub-plan run, or null. */
   childRunOf(index: number): string | null {
     const step = this.run!.plan.steps[index]!;
-    const launched = 'launchedAt' in this.run!.states[index]!;
+    const launched =
+      'launchedAt' in this.run!.states[index]! && waitedFor(this.run!.leases.get(index)) === null;
     return step.work.kind === 'plan' && launched ? subRunId(this.around.runId, step.id) : null;
   }
 }

@@ -9,6 +9,7 @@ import {
   defineSignal,
   defineUpdate,
 } from '@temporalio/workflow';
+import { whyNotAnswer } from '../plan/approval.js';
 import type { RunOrigin } from '../plan/record.js';
 import { isStopping, noCounts, type Run } from '../plan/run.js';
 import { cancelStep, isRunOver, whyNotCancelStep } from '../plan/schedule.js';
@@ -37,6 +38,7 @@ import {
   type StopStepsRequest,
 } from './api.js';
 import type { ChunkStore } from './chunks.js';
+import { LEASE_SIGNAL, type LeaseNews } from './lease-api.js';
 import type { Leg } from './leg.js';
 
 /** Opens every door of a leg. */
@@ -65,6 +67,7 @@ export function openDoors(leg: Leg, chunks: ChunkStore, origin: RunOrigin): void
     if (chunks.refusal(chunk) === null) take(chunk);
   });
   setHandler(defineSignal<[SettledRequest]>(SETTLED_SIGNAL), ({ outcomes }) => leg.take(outcomes));
+  setHandler(defineSignal<[LeaseNews]>(LEASE_SIGNAL), (news) => leg.told(news));
   setHandler(defineSignal<[StopStepsRequest]>(STOP_STEPS_SIGNAL), ({ steps }) => leg.stop(steps));
 }
 
@@ -90,7 +93,7 @@ function openUpdates(leg: Leg): void {
   onUpdate<ApproveRequest>(
     leg,
     APPROVE_UPDATE,
-    (run, { step }) => whyNotApprove(leg, run, step),
+    (run, request) => whyNotApprove(leg, run, request),
     (_, request) => leg.approvals.answer(request),
   );
 }
@@ -123,12 +126,14 @@ function setPaused(run: Run, paused: boolean): void {
   run.revision += 1;
 }
 
-function whyNotApprove(leg: Leg, run: Run, step: ApproveRequest['step']): string | null {
+function whyNotApprove(leg: Leg, run: Run, request: ApproveRequest): string | null {
+  const { step } = request;
   const index = run.edges.indexOf.get(step);
   if (index === undefined) return `there is no step "${step}" waiting in this run`;
-  if (run.plan.steps[index]!.work.kind !== 'approval') return `step "${step}" is not an approval`;
+  const { work } = run.plan.steps[index]!;
+  if (work.kind !== 'approval') return `step "${step}" is not an approval`;
   return leg.approvals.has(step)
-    ? null
+    ? whyNotAnswer(step, work, request)
     : `step "${step}" is ${run.states[index]!.kind}: it does not wait for approval now`;
 }
 

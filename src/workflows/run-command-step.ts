@@ -18,6 +18,8 @@ export interface Surroundings {
   readonly priority: Priority;
   /** Returns the outputs read under a step's id, or null when it has none. */
   readonly outputsOf: (step: string) => Readonly<Record<string, Json>> | null;
+  /** The leases that are held while the step runs, with their tokens. */
+  readonly leases: Readonly<Record<string, number>>;
 }
 
 const priorityKeys: Readonly<Record<Priority, number>> = { critical: 1, high: 2, normal: 3, low: 4 };
@@ -59,7 +61,10 @@ export function runCommandStep(step: Step, around: Surroundings): Promise<Outcom
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     priority: { priorityKey: priorityKeyOf(step.priority === 'normal' ? around.priority : step.priority) },
   });
-  return runCommand(taskOf(step, filled.work, around)).then(succeededBy, commandOutcome);
+  return runCommand(taskOf(step, withLeases(filled.work, around.leases), around)).then(
+    succeededBy,
+    commandOutcome,
+  );
 }
 
 function taskOf(step: Step, work: CommandWork, { runId, origin, plan }: Surroundings): CommandTask {
@@ -74,6 +79,20 @@ function taskOf(step: Step, work: CommandWork, { runId, origin, plan }: Surround
     idempotent: step.idempotent,
     outputs: step.outputs,
   };
+}
+
+/**
+ * Tells a command what it holds. The token rises with each grant: whoever writes to the resource can refuse an older
+ * one. Of several leases the newest counts for all: the tokens are times of one clock, so it is above every earlier one.
+ */
+function withLeases(work: CommandWork, leases: Surroundings['leases']): CommandWork {
+  const tokens = Object.values(leases);
+  if (tokens.length === 0) return work;
+  const env = {
+    PLANWRIGHT_LEASES: JSON.stringify(leases),
+    PLANWRIGHT_LEASE_TOKEN: String(Math.max(...tokens)),
+  };
+  return { ...work, env: { ...work.env, ...env } };
 }
 
 /** The one line the Web UI shows for a step; the server takes 400 bytes. */

@@ -14,6 +14,7 @@ import { ApplicationFailureCategory } from '@temporalio/common';
 import type { Activities } from '../activities/api.js';
 import { takeOver } from '../plan/hand-over.js';
 import type { RunHead } from '../plan/record.js';
+import { leasesOf } from '../plan/lease-names.js';
 import { newRun } from '../plan/schedule.js';
 import { unpackPlan } from '../plan/wire.js';
 import { LEG_EVENTS, type LegInput, type RunEnd, type RunInput } from './api.js';
@@ -22,6 +23,7 @@ import { ChunkStore } from './chunks.js';
 import { judgeFor } from './judge.js';
 import { Leg } from './leg.js';
 import { openDoors } from './messages.js';
+import { startWarden } from './warden.js';
 import { neighboursOf, unpackHandOver, type Place } from './succession.js';
 
 /** A client that died while it sent the plan must not leave a run that waits for ever. */
@@ -34,15 +36,20 @@ const CHUNKS_LIMIT_MS = 120_000;
  * @throws ApplicationFailure of type `RunFailed` (benign) when the run failed; CancelledFailure when it was canceled
  */
 export async function runPlan(input: RunInput): Promise<RunEnd> {
-  const { workflowId, startTime } = workflowInfo();
-  const { origin, priority, legEvents = LEG_EVENTS } = input;
+  const { workflowId, runId: execution, startTime } = workflowInfo();
+  const { origin, priority, legEvents = LEG_EVENTS, inherited = {} } = input;
   const createdAt = startTime.getTime();
   const outer = CancellationScope.current();
   const head = await run(
-    { runId: workflowId, leg: 0, origin, priority, createdAt, startedAt: createdAt, legEvents },
+    {
+      ...{ runId: workflowId, execution, leg: 0, origin, priority },
+      ...{ createdAt, startedAt: createdAt, legEvents, inherited },
+    },
     new ChunkStore(input.firstChunk, input.chunks),
     async (leg, text) => {
       const plan = unpackPlan(text);
+      const names = leasesOf(plan);
+      if (names.length > 0) await startWarden({ run: workflowId, execution, names });
       return leg.drive(newRun(plan, await judgeFor(plan), Date.now(), input.reuse));
     },
   );
@@ -58,12 +65,14 @@ export async function runPlan(input: RunInput): Promise<RunEnd> {
 /** Goes on with a run where the leg before left off. */
 export async function continuePlan(input: LegInput): Promise<RunEnd> {
   const { runId, leg, origin, priority, createdAt, startedAt, legEvents } = input;
+  const { inherited = {}, execution = '' } = input;
   const head = await run(
-    { runId, leg, origin, priority, createdAt, startedAt, legEvents },
+    { runId, execution, leg, origin, priority, createdAt, startedAt, legEvents, inherited },
     new ChunkStore(input.firstChunk, input.chunks),
     async (part, text) => {
       const handOver = unpackHandOver(text);
-      return part.drive(takeOver(handOver, await judgeFor(handOver.plan)));
+      const taken = takeOver(handOver, await judgeFor(handOver.plan));
+      return part.drive(taken, handOver.leases?.waiting);
     },
   );
   return { head };

@@ -71,6 +71,7 @@ async function runChild(step: Step, { plan, path }: SubPlanWork, around: Surroun
     reuse: {},
     priority: around.priority,
     searchAttributes: false,
+    ...(Object.keys(around.leases).length === 0 ? {} : { inherited: around.leases }),
   };
   const handle = await startChild(RUN_WORKFLOW, {
     workflowId: subRunId(around.runId, step.id),

@@ -3,6 +3,7 @@
  */
 import { CancellationScope, getExternalWorkflowHandle, startChild, workflowInfo } from '@temporalio/workflow';
 import type { HandOver } from '../plan/hand-over.js';
+import { leasesOf } from '../plan/lease-names.js';
 import type { Plan } from '../plan/plan.js';
 import { packPlan, unpackPlan } from '../plan/wire.js';
 import {
@@ -15,8 +16,9 @@ import {
   type LegInput,
   type RunEnd,
 } from './api.js';
+import { LEASE_SIGNAL } from './lease-api.js';
 import { chunksOf } from './chunks.js';
-import type { Neighbours, Surrounding } from './leg.js';
+import type { Neighbours, Surrounding } from './neighbours.js';
 
 export interface Place extends Surrounding {
   /** 0 is the run's own workflow. */
@@ -39,9 +41,11 @@ export function neighboursOf(place: Place): Neighbours {
     },
     handOn: async (handOver) => {
       const chunks = chunksOf(packHandOver(handOver));
-      const { origin, createdAt, startedAt, priority, legEvents } = place;
+      const { origin, createdAt, startedAt, priority, legEvents, inherited, execution } = place;
+      const hasLeases = handOver.leases !== undefined || Object.keys(inherited).length > 0;
       const input: LegInput = {
         ...{ origin, runId, leg: leg + 1, createdAt, startedAt, priority, legEvents },
+        ...(hasLeases || leasesOf(handOver.plan).length > 0 ? { inherited, execution } : {}),
         chunks: chunks.length,
         firstChunk: chunks[0]!,
       };
@@ -55,6 +59,7 @@ export function neighboursOf(place: Place): Neighbours {
       return {
         id: next.workflowId,
         cancel: (request) => send(() => next.signal(CANCEL_SIGNAL, request)),
+        told: (news) => send(() => next.signal(LEASE_SIGNAL, news)),
         settled: (outcomes) => send(() => next.signal(SETTLED_SIGNAL, { outcomes })),
         result: async () => (await next.result()).head,
       };

@@ -429,3 +429,48 @@ test('an event keeps its key from the moment it is first told', () => {
     { numRuns: 100 },
   );
 });
+
+test('leases are events before what was done under them, with the time that was waited', () => {
+  const use = {
+    ...{ name: 'x', askedAt: sec(1), grantedAt: sec(4), token: 7, ahead: 0, taken: null },
+    heldBy: { run: 'other', step: null, since: sec(0) },
+  };
+  const free = { ...use, name: 'whole', askedAt: sec(0), grantedAt: sec(0), heldBy: null };
+  const taken = { ...free, taken: { at: sec(4.5), reason: 'it hangs', actor: 'ann' } };
+  const record = aRecord(
+    aPlan([aStep('a')]),
+    [{ ...aStepRecord('a', 'running', { launchedAt: sec(1) }), leases: [use] }],
+    { state: 'running', endedAt: null },
+  );
+  const events = eventsOf({ ...record, head: { ...record.head, leases: [taken] } });
+  expect(
+    events.map(({ event_type: type, data }) => [type, data['lease'] ?? data['step_id'] ?? null]),
+  ).toEqual([
+    ['run_created', null],
+    ['run_started', null],
+    ['lease_granted', 'whole'],
+    ['lease_wait', 'x'],
+    ['lease_granted', 'x'],
+    ['step_started', 'a'],
+    ['lease_lost', 'whole'],
+  ]);
+  expect(events[3]!.data).toMatchObject({ step_id: 'a', held_by: 'other', ahead: 0 });
+});
+
+test('a step that waits for a lease has not started', () => {
+  const wait = {
+    name: 'x',
+    askedAt: sec(1),
+    grantedAt: null,
+    token: null,
+    ahead: 0,
+    taken: null,
+    heldBy: null,
+  };
+  const record = aRecord(
+    aPlan([aStep('a')]),
+    [{ ...aStepRecord('a', 'running', { launchedAt: sec(1) }), leases: [wait] }],
+    { state: 'running', endedAt: null },
+  );
+  expect(briefly(record)).toEqual(['run_created', 'run_started']);
+});

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { handOver } from '../../src/plan/hand-over.js';
+import { asked, noteLeases, WHOLE_RUN } from '../../src/plan/lease-use.js';
 import { outputsOf, whyNotCancelStep } from '../../src/plan/schedule.js';
 import { planOf, succeeded } from './builder.js';
 import { Stage } from './play.js';
@@ -43,6 +44,39 @@ describe('a hand-over', () => {
     stage.fail('a').cancel('b');
     const given = handOver(stage.run).handOver;
     expect(JSON.parse(JSON.stringify(given))).toEqual(given);
+  });
+
+  test('gives on the leases of the run, those of the steps that go on, and who waits for them', () => {
+    const stage = new Stage(planOf({ a: [], b: { exclusive: ['x'] }, c: { exclusive: ['x'] } }));
+    stage.launch();
+    const held = { ...asked('x', 1), grantedAt: 2, token: 2 };
+    const whole = { ...asked('whole', 1), grantedAt: 1, token: 1 };
+    noteLeases(stage.run, WHOLE_RUN, [whole]);
+    noteLeases(stage.run, 1, [held]);
+    noteLeases(stage.run, 2, [asked('x', 1)]);
+    stage.succeed('a');
+    const { leases } = handOver(stage.run, new Set([2])).handOver;
+    expect(leases).toEqual({
+      run: [whole],
+      steps: [
+        [0, [held]],
+        [1, [asked('x', 1)]],
+      ],
+      waiting: [1],
+    });
+    stage.handOver();
+    expect(stage.head().leases).toEqual([whole]);
+    expect([...stage.run.leases]).toEqual([
+      [WHOLE_RUN, [whole]],
+      [0, [held]],
+      [1, [asked('x', 1)]],
+    ]);
+  });
+
+  test('of a run without leases says nothing of any', () => {
+    const stage = new Stage(planOf({ a: [], b: ['a'] }));
+    stage.launch();
+    expect(handOver(stage.run).handOver).not.toHaveProperty('leases');
   });
 
   test('may follow on a hand-over in which nothing happened', () => {

@@ -53,6 +53,8 @@ test('a condition with an escape in it may read any step', () => {
   expect(readBy({ condition: 'steps["\\x61"].state == "failed"' })).toEqual(ids);
 });
 
-test('an approval reads nothing', () => {
-  expect(readBy({ work: { kind: 'approval', message: '${steps.a.outputs.size}?' } })).toEqual([]);
+test('a question reads the steps whose outputs stand in it', () => {
+  expect(
+    readBy({ work: { kind: 'approval', message: '${steps.a.outputs.size}, $${steps.b.outputs.x}?' } }),
+  ).toEqual(['a']);
 });

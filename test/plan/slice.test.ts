@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Plan } from '../../src/plan/plan.js';
 import { slicePlan } from '../../src/plan/slice.js';
 import { aPlan, aStep } from './a-record.js';
@@ -51,4 +51,28 @@ test('resources are asked for only from steps inside', () => {
   const whole = aPlan([aStep('a', [], { provides: ['x'] }), aStep('b', ['a'], { consumes: ['x'] })]);
   const sliced = slicePlan(whole, ['b'], () => []);
   expect(sliced.kind === 'slice' && sliced.slice.plan.steps[0]!.consumes).toEqual([]);
+});
+
+describe('a tag stands for all steps that have it', () => {
+  const tagged = aPlan([
+    aStep('a', [], { tags: ['phase:4', 'slow'] }),
+    aStep('b', ['a'], { tags: ['slow'] }),
+    aStep('c', ['b'], { tags: ['phase:4', 'tag:odd'] }),
+  ]);
+
+  test.each([
+    ['phase:4', ['a', 'c']],
+    ['tag:phase:4', ['a', 'c']],
+    ['tag:slow', ['a', 'b < a']],
+    ['tag:odd', ['c']],
+  ])('%s', (word, steps) => {
+    expect(slice(tagged, word)).toMatchObject({ steps });
+  });
+
+  test('and one that no step has is a problem, with the one that was perhaps meant', () => {
+    expect(slice(tagged, 'phase:5', 'tag:slwo')).toEqual([
+      'no step in this plan has the tag "phase:5"; did you mean "phase:4"?',
+      'no step in this plan has the tag "slwo"; did you mean "slow"?',
+    ]);
+  });
 });

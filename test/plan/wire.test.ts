@@ -145,7 +145,32 @@ describe('a packed plan', () => {
       ...planOf({}),
       steps: [stepOf('a', {}), stepOf('b', {}), stepOf('c', { work: { kind: 'approval', message: 'ok?' } })],
     };
-    expect(unpackPlan(packPlan(plan)).steps[2]!.work).toEqual({ kind: 'approval', message: 'ok?' });
+    expect(unpackPlan(packPlan(plan)).steps[2]!.work).toStrictEqual({ kind: 'approval', message: 'ok?' });
+  });
+
+  test.each([[0], [1], [2], [3]])('keeps apart who has choices and who has none, with %i of 3', (count) => {
+    const choices = [
+      { value: 'a', label: 'A' },
+      { value: 'b', label: 'b' },
+    ];
+    const ask = (at: number) => ({
+      work: {
+        kind: 'approval' as const,
+        message: `ok ${at}?`,
+        ...(at < count ? { choices, defaultOnTimeout: 'a' } : {}),
+      },
+    });
+    const plan: Plan = { ...planOf({}), steps: [0, 1, 2].map((at) => stepOf(`s${at}`, ask(at))) };
+    expect(unpackPlan(packPlan(plan))).toStrictEqual(plan);
+    // A plan that has none is as it was before there were any: one that was packed then can be read.
+    expect(packPlan(plan).includes('hoices')).toBe(count > 0);
+  });
+
+  test.each([[0], [1], [2], [3]])('keeps apart which steps need leases, with %i of 3', (count) => {
+    const steps = [0, 1, 2].map((at) => stepOf(`s${at}`, at < count ? { exclusive: ['x'] } : {}));
+    const plan: Plan = { ...planOf({}), steps, ...(count > 1 ? { exclusive: ['whole'] } : {}) };
+    expect(unpackPlan(packPlan(plan))).toStrictEqual(plan);
+    expect(packPlan(plan).includes('exclusive')).toBe(count > 0);
   });
 
   test('keeps the id of a dependency that is not in the plan', () => {

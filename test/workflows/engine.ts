@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { findEnded } from '../../src/activities/find-ended.js';
 import { requestCancel } from '../../src/activities/request-cancel.js';
 import type { Activities, CommandDone, CommandTask } from '../../src/activities/api.js';
 import type { StepFailure } from '../../src/plan/attempt.js';
@@ -124,6 +125,7 @@ export async function openEngine({ program, bundle }: EngineParts): Promise<Engi
     },
     writeRecord: () => Promise.resolve(),
     requestCancel,
+    findEnded,
   };
   const worker = await Worker.create({
     connection: environment.nativeConnection,

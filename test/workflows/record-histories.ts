@@ -1,6 +1,7 @@
 /**
- * Writes `test/histories` anew: `npm run record-histories`. Done on purpose, when the workflow changes so that open
- * runs of the release before need no care; never by a check.
+ * Writes `test/histories` anew: `npm run record-histories`, or some of them: `npm run record-histories -- success retry`.
+ * All are written on purpose, when the workflow changes so that open runs of the release before need no care; one is
+ * written with its scenario. Never by a check.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,11 +13,13 @@ import { furtherLegs, scenarios } from './scenarios.js';
 
 const root = packageRoot();
 const folder = join(root, 'test', 'histories');
-rmSync(folder, { recursive: true, force: true });
+const chosen = process.argv.slice(2);
+if (chosen.length === 0) rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 const program = (await findProgram(process.env, console.error)).path;
 const bundle = join(root, 'dist', 'workflow-bundle.js');
 for (const [name, play] of Object.entries(scenarios)) {
+  if (chosen.length > 0 && !chosen.includes(name)) continue;
   const engine = await openEngine({ program, bundle });
   // Ids of children are made from the run's: a replay must be given the same.
   const named: Engine = { ...engine, start: (plan, options) => engine.start(plan, { id: name, ...options }) };

@@ -226,6 +226,82 @@ describe('an approval', () => {
     expect(await failureOf(handle)).toMatchObject({ message: 'step "ask" failed: timeout after 1 s' });
   });
 
+  const choosing = (defaultOnTimeout?: string): StepSketch =>
+    approval({
+      after: ['scan'],
+      work: {
+        kind: 'approval',
+        message: 'Which of ${steps.scan.outputs.files}?',
+        choices: [
+          { value: 'ours', label: 'What we have' },
+          { value: 'theirs', label: 'What they have' },
+        ],
+        ...(defaultOnTimeout === undefined ? {} : { defaultOnTimeout }),
+      },
+    });
+  const scan: StepSketch = { outputs: { files: { from: 'result', pointer: '/files' } } };
+  const onlyFor = (choice: string): StepSketch => ({
+    after: ['ask'],
+    condition: `steps.ask.outputs.choice == "${choice}"`,
+  });
+
+  test('with choices asks with what is known, takes one of them, and conditions read it', async () => {
+    const plan = planOf({ scan, ask: choosing(), ours: onlyFor('ours'), theirs: onlyFor('theirs') });
+    const handle = await engine.start(plan);
+    await engine.reached(handle.workflowId, 'scan');
+    const answer = (choice: string | null, approved = true) =>
+      handle.executeUpdate('approve', {
+        args: [{ step: 'ask', approved, choice, reason: '', actor: 'eve' }],
+      });
+    await expect
+      .poll(async () => (await stepsOf(engine.client, handle.workflowId))['ask']?.asked, { timeout: 30_000 })
+      .toMatchObject({ message: 'Which of files of scan?', defaultOnTimeout: null });
+    expect(await refusalOf(answer('their'))).toBe(
+      'step "ask" has no choice "their": there are "ours" or "theirs"; did you mean "theirs"?',
+    );
+    expect(await refusalOf(answer(null))).toBe('step "ask" asks for a choice: "ours" or "theirs"');
+    expect(await refusalOf(answer('ours', false))).toContain('cannot be rejected');
+    await answer('theirs');
+    await handle.result();
+    const steps = await stepsOf(engine.client, handle.workflowId);
+    expect(steps['ask']!.outputs).toEqual({ choice: 'theirs', approved_by: 'eve', reason: '' });
+    expect([steps['ours']!.state, steps['theirs']!.state]).toEqual(['skipped', 'succeeded']);
+  });
+
+  test('with a choice for silence takes that when its time is over', async () => {
+    const plan = planOf({ scan, ask: { ...choosing('ours'), timeoutSec: 1 }, ours: onlyFor('ours') });
+    const handle = await engine.start(plan);
+    await handle.result();
+    expect((await stepsOf(engine.client, handle.workflowId))['ask']).toMatchObject({
+      state: 'succeeded',
+      outputs: { choice: 'ours', approved_by: 'timeout', reason: 'nobody answered within 1 s' },
+    });
+  });
+
+  test('shows the question, the choices and the end of the time in the Web UI', async () => {
+    const handle = await engine.start(planOf({ scan, ask: choosing('ours') }));
+    await engine.reached(handle.workflowId, 'scan');
+    const details = async () =>
+      (await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata')).currentDetails;
+    await expect
+      .poll(details, { timeout: 30_000 })
+      .toMatch(/waits for a choice \(ours, theirs\), until .* UTC, then "ours": Which of files of scan\?/);
+    await handle.terminate();
+  });
+
+  test('without choices takes none', async () => {
+    const handle = await engine.start(planOf({ ask: approval() }));
+    const choose = () =>
+      handle.executeUpdate('approve', {
+        args: [{ step: 'ask', approved: true, choice: 'x', reason: '', actor: 'eve' }],
+      });
+    await expect
+      .poll(async () => (await statesOf(engine.client, handle.workflowId))['ask'], { timeout: 30_000 })
+      .toBe('running');
+    expect(await refusalOf(choose())).toBe('step "ask" asks for yes or no, and has no choice "x"');
+    await handle.terminate();
+  });
+
   test('is taken only where one is waited for', async () => {
     const handle = await engine.start(planOf({ held12: {}, ask: approval({ after: ['held12'] }) }));
     const command = await engine.held('held12');

@@ -2,7 +2,10 @@
  * Runs whose histories are kept in `test/histories`, one for each thing that may happen to a run. Every release of
  * the workflow must replay them: runs of people are open while they upgrade.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
+import { leaseId } from '../../src/plan/lease-names.js';
+import { LEASE_QUERY, RELEASE_UPDATE, type LeaseView } from '../../src/workflows/lease-api.js';
 import { planOf, type StepSketch } from '../plan/builder.js';
 import type { Engine } from './engine.js';
 
@@ -18,6 +21,13 @@ const update = { reason: 'why not', actor: 'ann' };
 async function over(handle: WorkflowHandle): Promise<WorkflowHandle> {
   await handle.result().catch(() => undefined); // how it ends is the scenario's own business
   return handle;
+}
+
+async function untilWaiting(engine: Engine, name: string, count: number): Promise<void> {
+  const lease = engine.client.workflow.getHandle(leaseId(name));
+  const isWaiting = async (): Promise<boolean> =>
+    (await lease.query<LeaseView>(LEASE_QUERY)).lease.waiting.length >= count;
+  while (!(await isWaiting().catch(() => false))) await sleep(20);
 }
 
 /** Starts a plan whose step `held` fails. */
@@ -132,6 +142,40 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       ),
     );
   },
+  'lease-of-run': async (engine) => over(await engine.start({ ...planOf(diamond), exclusive: ['b', 'a'] })),
+  'lease-of-steps': async (engine) => {
+    const plan = planOf({
+      held: { exclusive: ['x'] },
+      next: { exclusive: ['x'] },
+      below: { after: ['next'] },
+    });
+    const handle = await engine.start(plan);
+    const command = await engine.held('held');
+    await untilWaiting(engine, 'x', 1);
+    command.succeed();
+    return over(handle);
+  },
+  'lease-canceled': async (engine) => {
+    const plan = planOf({ held: { exclusive: ['x'] }, next: { exclusive: ['x'] } });
+    const handle = await engine.start(plan);
+    await engine.held('held');
+    await untilWaiting(engine, 'x', 1);
+    await handle.signal('cancel', update);
+    return over(handle);
+  },
+  // The lease's own workflow: waited for, taken by force, given back.
+  lease: async (engine) => {
+    const plan = { ...planOf({ held: {} }), exclusive: ['x'] };
+    const first = await engine.start(plan, { id: 'first' });
+    const command = await engine.held('held');
+    const second = await engine.start({ ...planOf({ below: {} }), exclusive: ['x'] }, { id: 'second' });
+    await untilWaiting(engine, 'x', 1);
+    const lease = engine.client.workflow.getHandle(leaseId('x'));
+    await lease.executeUpdate(RELEASE_UPDATE, { args: [update] });
+    command.succeed();
+    await Promise.all([over(first), over(second)]);
+    return over(lease);
+  },
   // Its first leg: hands on, passes an outcome down, waits for the rest.
   'many-legs': async (engine) => {
     const handle = await engine.start(planOf({ held: {}, ...chain(60), end: { after: ['held', 's59'] } }), {
@@ -148,4 +192,5 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
 export const furtherLegs: Readonly<Record<string, readonly string[]>> = {
   'many-legs': ['~~1', '~~2'],
   'sub-plan': ['~sub'],
+  'lease-of-run': ['~~leases'],
 };

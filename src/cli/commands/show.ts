@@ -6,7 +6,7 @@ import { findRun } from '../../client/list-runs.js';
 import { readRun } from '../../client/read-run.js';
 import { runStatus, stepAttempts, type RunView } from '../../client/views.js';
 import { webUiOf } from '../../client/web-ui.js';
-import type { StepRecord } from '../../plan/record.js';
+import type { RunHead, StepRecord } from '../../plan/record.js';
 import { underQuarantine } from '../../record/run-record.js';
 import { examples, paintOf, print, printJson, withLink, type Host } from '../command.js';
 import { addJson } from '../options.js';
@@ -14,11 +14,13 @@ import type { Paint } from '../paint.js';
 import { bar, countsLine } from '../progress/bar.js';
 import { groupLine, groupsOf } from '../progress/groups.js';
 import { columnsFor, layOut, stepLine } from '../progress/step-line.js';
+import { questionLines } from '../questions.js';
 import { failureLines, nextLines, verdictLine } from '../report.js';
 import { programName } from '../program-name.js';
 import { oneLine } from '../text/neutralise.js';
-import { count, localTime } from '../text/time.js';
+import { count, duration, localTime } from '../text/time.js';
 import { widthOf } from '../text/width.js';
+import { leaseWait, takenLeases } from '../waits.js';
 import type { ExitCode, World } from '../world.js';
 
 export function define(command: Command, { world, exit }: Host): void {
@@ -53,9 +55,10 @@ async function show(world: World, run: string, { all, json }: Options): Promise<
     const { record } = view;
     print(
       world,
-      ...headLines(view, paint),
+      ...headLines(view, world.now(), paint),
       '',
       ...stepLines(world, view, all, paint),
+      ...questionLines(record, programName(world.env), world.now(), paint),
       ...failureLines(record, { home: link.home, paint }),
       '',
       ...nextLines(record, { home: link.home, paint, program: programName(world.env), webUi }, true),
@@ -68,7 +71,7 @@ const BAR = 30;
 /** Of a list that goes into a file. */
 const WIDTH = 100;
 
-function headLines({ record, quarantine }: RunView, paint: Paint): string[] {
+function headLines({ record, quarantine }: RunView, now: number, paint: Paint): string[] {
   const { plan, origin } = record;
   const head = underQuarantine(record.head, quarantine);
   const fact = (label: string, text: string): string => `${paint.dim(label.padEnd(8))} ${text}`;
@@ -85,7 +88,19 @@ function headLines({ record, quarantine }: RunView, paint: Paint): string[] {
     ...(head.endedAt === null ? [] : [fact('ended', localTime(head.endedAt))]),
     ...(origin.retryOf === null ? [] : [fact('retry of', origin.retryOf)]),
     ...(origin.parentRun === null ? [] : [fact('part of', origin.parentRun)]),
+    ...leaseFacts(head, now).map((text) => fact('lease', text)),
   ];
+}
+
+/** The leases of the run as a whole: waited for, or held. */
+function leaseFacts({ leases, endedAt }: RunHead, now: number): string[] {
+  const wait = endedAt === null ? leaseWait(leases, now) : null;
+  const held = (leases ?? []).flatMap(({ name, askedAt, grantedAt }) =>
+    grantedAt === null
+      ? []
+      : [`"${oneLine(name)}", after ${duration(Math.max(0, grantedAt - askedAt))} of waiting`],
+  );
+  return [...held, ...(wait === null ? [] : [`waits for ${wait}`]), ...takenLeases(leases)];
 }
 
 function stepLines(world: World, { record, live }: RunView, all: boolean, paint: Paint): string[] {

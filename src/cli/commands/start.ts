@@ -21,6 +21,7 @@ interface Options {
   readonly root?: string;
   readonly demo: boolean;
   readonly detach: boolean;
+  readonly dryRun: boolean;
   readonly json: boolean;
   readonly strict: boolean;
   readonly priority?: Priority;
@@ -32,6 +33,7 @@ export function define(command: Command, { world, exit }: Host): void {
     .option('--root <folder>', 'where the steps run (default: here)')
     .option('--demo', 'run a repository plan on a demonstration repository, made to be difficult', false)
     .option('--detach', 'start it and return', false)
+    .option('--dry-run', 'print what would be run and what skipped; start nothing', false)
     .option('--strict', 'refuse a plan with names in ${...} that have no value', false);
   addJson(
     addOnly(addPriority(command)),
@@ -42,11 +44,19 @@ export function define(command: Command, { world, exit }: Host): void {
     'planwright start plans/test_simple.json',
     'planwright start plans/safe_merge.json --root ../my-project --var BRANCH=main',
     'planwright start plans/test_simple.json --detach --json',
+    'planwright start plans/safe_merge.json --dry-run',
   );
 }
 
 async function start(world: World, planPath: string, options: Options): Promise<ExitCode> {
   const { json, detach } = options;
+  if (options.dryRun) {
+    const prepared = await readPlan(world, planPath, options);
+    if (prepared.warnings.length > 0) await printProblems(world, prepared.warnings);
+    const { dryRun } = await import('../dry-run.js');
+    await dryRun(world, prepared, json);
+    return 0;
+  }
   return withLink(world, async (link) => {
     // While the plan is read the way to a server that runs is opened; none is started for a plan that may be wrong.
     const warm = link.clientIfThere().catch(() => null);
@@ -79,9 +89,24 @@ async function prepare(
   world: World,
   { home }: Link,
   planPath: string,
-  { root, demo, strict, only, priority, var: variables }: Options,
+  options: Options,
 ): Promise<{ readonly prepared: Prepared; readonly last: readonly string[] }> {
-  const prepared = await preparePlan({
+  const prepared = await readPlan(world, planPath, options);
+  const { root, demo } = options;
+  const place = await placeFor(world, prepared.plan, { planPath, root, demo, home });
+  if (place.first !== null) tellTo(world)(place.first);
+  const { warnings, met } = prepared;
+  if (warnings.length > 0) await printProblems(world, warnings);
+  if (met.length > 0) tellTo(world)(`taken as done: ${met.join(', ')}`);
+  return { prepared: { ...prepared, root: place.root ?? prepared.root }, last: place.last };
+}
+
+const readPlan = (
+  world: World,
+  planPath: string,
+  { root, strict, only, priority, var: variables }: Options,
+): Promise<Prepared> =>
+  preparePlan({
     planPath,
     cwd: world.cwd,
     variables,
@@ -90,13 +115,6 @@ async function prepare(
     ...(root === undefined ? {} : { root }),
     ...(priority === undefined ? {} : { priority }),
   });
-  const place = await placeFor(world, prepared.plan, { planPath, root, demo, home });
-  if (place.first !== null) tellTo(world)(place.first);
-  const { warnings, met } = prepared;
-  if (warnings.length > 0) await printProblems(world, warnings);
-  if (met.length > 0) tellTo(world)(`taken as done: ${met.join(', ')}`);
-  return { prepared: { ...prepared, root: place.root ?? prepared.root }, last: place.last };
-}
 
 function sayWhatRuns({ err }: World, { plan }: Prepared, webUi: string | null): void {
   const lines = [`${oneLine(plan.planId)}: ${planLine(plan)}`, ...(webUi === null ? [] : [webUi])];

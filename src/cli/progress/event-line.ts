@@ -35,6 +35,18 @@ function describe(
       return null;
     case 'run_started':
       return { mark: blue(marks.running), words: 'run started' };
+    case 'lease_wait':
+      return {
+        mark: yellow(marks.retry),
+        words: `waits for lease ${leaseOf(data)}, held by ${textOf(data['held_by'])}`,
+      };
+    case 'lease_granted':
+      return { mark: dim(marks.running), words: dim(`has lease ${leaseOf(data)}`) };
+    case 'lease_lost':
+      return {
+        mark: red(marks.failed),
+        words: `lease ${leaseOf(data)} was taken from it by ${textOf(data['actor'])}: ${reason}`,
+      };
     case 'step_started':
       return { mark: blue(marks.running), words: dim(`started${attempt}`) };
     case 'step_succeeded':
@@ -70,6 +82,8 @@ function describe(
       return type satisfies never;
   }
 }
+
+const leaseOf = (data: RunEvent['data']): string => `"${textOf(data['lease'])}"`;
 
 const textOf = (value: unknown): string =>
   typeof value === 'string' ? oneLine(value) : typeof value === 'number' ? String(value) : '';

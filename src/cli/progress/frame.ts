@@ -5,9 +5,11 @@ import type { Notice } from '../../client/follow.js';
 import type { LiveAttempt } from '../../plan/live.js';
 import type { RunRecord, StepRecord } from '../../plan/record.js';
 import type { Paint } from '../paint.js';
+import { answerLine, questionsOf } from '../questions.js';
 import { oneLine } from '../text/neutralise.js';
 import { count, duration, seconds } from '../text/time.js';
 import { cut, cutPainted, fit, widthOf } from '../text/width.js';
+import { leaseWait } from '../waits.js';
 import { bar, countsLine } from './bar.js';
 import { groupsOf, groupLine } from './groups.js';
 import { columnsFor, layOut, stepLine } from './step-line.js';
@@ -153,23 +155,20 @@ function footLines(
   const lines: string[] = [];
   if (notice !== null)
     lines.push(paint.yellow(fit(` ${noticeText(notice, now)}`, width, paint.marks.ellipsis).trimEnd()));
-  for (const step of asking(record).slice(0, 2)) {
+  const wait = record.head.endedAt === null ? leaseWait(record.head.leases, now) : null;
+  if (wait !== null)
     lines.push(
-      paint.yellow(cut(` ${paint.marks.ask} ${oneLine(step.message)}`, width, paint.marks.ellipsis)),
+      paint.yellow(cut(` ${paint.marks.retry} the run waits for ${wait}`, width, paint.marks.ellipsis)),
     );
-    lines.push(cut(`   ${program} approve ${record.head.runId} ${step.id}`, width, paint.marks.ellipsis));
+  for (const question of questionsOf(record).slice(0, 2)) {
+    lines.push(
+      paint.yellow(cut(` ${paint.marks.ask} ${oneLine(question.message)}`, width, paint.marks.ellipsis)),
+    );
+    lines.push(cut(`   ${answerLine(question, record.head.runId, program)}`, width, paint.marks.ellipsis));
   }
   if (footer !== null && record.head.endedAt === null)
     lines.push(paint.yellow(cut(` ${footer}`, width, paint.marks.ellipsis)));
   return lines.length > 0 ? ['', ...lines] : [];
-}
-
-/** Returns the steps that wait for a person. */
-function asking({ plan, steps }: RunRecord): { readonly id: string; readonly message: string }[] {
-  const running = new Set(steps.filter((step) => step.state === 'running').map((step) => step.id));
-  return plan.steps.flatMap(({ id, work }) =>
-    work.kind === 'approval' && running.has(id) ? [{ id, message: work.message }] : [],
-  );
 }
 
 /** Says why nothing is heard of a run. */

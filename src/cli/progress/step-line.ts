@@ -7,6 +7,8 @@ import type { Step } from '../../plan/plan.js';
 import type { Cause, StepRecord } from '../../plan/record.js';
 import { describeFailure } from '../../plan/view.js';
 import { colourOf, type Paint } from '../paint.js';
+import { timeLeft } from '../questions.js';
+import { leaseWait } from '../waits.js';
 import { oneLine } from '../text/neutralise.js';
 import { duration, seconds } from '../text/time.js';
 import { cut, fit, padLeft, widthOf } from '../text/width.js';
@@ -63,7 +65,13 @@ function runningLine(
   { marks, yellow }: Paint,
 ): Partial<StepLine> & { note: string } {
   if (record.canceling) return { note: 'stopping', tone: yellow };
-  if (step.work.kind === 'approval') return { note: 'waits for approval', mark: marks.ask, tone: yellow };
+  const wait = leaseWait(record.leases, now);
+  if (wait !== null) return { note: `waits for ${wait}`, mark: marks.retry, tone: yellow };
+  if (step.work.kind === 'approval') {
+    const left = timeLeft(record.asked ?? null, now);
+    const what = (record.asked?.choices.length ?? 0) > 0 ? 'a choice' : 'approval';
+    return { note: `waits for ${what}${left === '' ? '' : `, ${left}`}`, mark: marks.ask, tone: yellow };
+  }
   const tries = step.retry.maxAttempts;
   if (live === null) return { note: '' };
   const which = `attempt ${live.number} of ${tries}`;
@@ -88,6 +96,8 @@ function endNote(record: StepRecord, step: Step): string {
   }
   if (record.cause !== null) return oneLine(shortCause(record.cause)) + tolerated;
   if (record.reusedFrom !== null) return 'kept from the earlier run';
+  const { choice, approved_by: by } = record.asked === undefined ? {} : record.outputs;
+  if (typeof choice === 'string' && typeof by === 'string') return `"${choice}" by ${oneLine(by)}`;
   const tries = record.attempts.length + record.attemptsOmitted;
   return tries > 1 && step.work.kind === 'command' ? `at attempt ${tries}` : '';
 }

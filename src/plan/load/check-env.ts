@@ -12,6 +12,8 @@ const RESERVED = new Set([
   'PLANWRIGHT_ATTEMPT',
   'PLANWRIGHT_OUTPUT',
   'PLANWRIGHT_MARK',
+  'PLANWRIGHT_LEASES',
+  'PLANWRIGHT_LEASE_TOKEN',
 ]);
 
 /** Reports names that are the engine's, and values that no process can be given. */

@@ -32,6 +32,7 @@ export type ProblemCode =
   | 'bad-reference'
   | 'bad-condition'
   | 'bad-sub-plan'
+  | 'unknown-workstream'
   | 'too-many-problems';
 
 export type Severity = 'error' | 'warning';

@@ -73,7 +73,7 @@ export class TextFiller {
       return text;
     }
     // References stay for the time when the step starts; what is between them must then be read as it is now.
-    const isTemplate = isEnvironment || spot.slot === 'argument';
+    const isTemplate = isEnvironment || spot.slot === 'argument' || spot.slot === 'question';
     const settled = (literal: string): string => (isTemplate ? escapeLiteral(literal) : literal);
     let before = '';
     let literal = '';
@@ -135,11 +135,12 @@ export class TextFiller {
       // `$${` is the mark of a literal: together they would be read as one when the step starts.
       this.add('bad-reference', spot, 'a "$" cannot stand right before a reference to an output', null);
     }
-    if ((spot.slot === 'argument' || spot.slot === 'environment') && spot.stepIndex !== null) {
+    const holdsOne = ['argument', 'question', 'environment'].includes(spot.slot);
+    if (holdsOne && spot.stepIndex !== null) {
       this.references.push({ ...reference, stepIndex: spot.stepIndex, path: spot.path });
       return;
     }
-    const message = `the output ${quote(referenceText(reference))} cannot be used here; only args, cwd and values of a step's env can hold one`;
+    const message = `the output ${quote(referenceText(reference))} cannot be used here; only args, cwd, values of a step's env and the message of an approval can hold one`;
     const isForSubPlan = spot.slot === 'sub-plan-variable';
     const hint = isForSubPlan
       ? 'a sub-plan is read before the run; let it read a file that an earlier step writes'

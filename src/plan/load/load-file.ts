@@ -4,12 +4,13 @@
 import type { Plan } from '../plan.js';
 import { harmless, quote, show } from '../quote.js';
 import { checkEnv } from './check-env.js';
+import { checkLeases } from './check-leases.js';
 import { checkGraph } from './check-graph.js';
 import { checkConditions, checkReferences, checkResources, OpenNeeds } from './check-reads.js';
 import { Findings, isError, type Problem } from './diagnostics.js';
 import { outlineOf } from './outline.js';
 import { besideFile, normalized } from './paths.js';
-import { EXCLUSIVE, readSteps } from './read-steps.js';
+import { readSteps } from './read-steps.js';
 import {
   MAX_STEPS,
   planDocument,
@@ -113,7 +114,8 @@ async function planOf(
   session.characters += source.length + putIn * MOST_ESCAPED;
   const document = substituted.document as Readonly<Record<string, unknown>>;
 
-  addUnknownKeys(findings, document, PLAN_KEYS, [], '', (key) => (key === 'exclusive' ? EXCLUSIVE : null));
+  addUnknownKeys(findings, document, PLAN_KEYS, [], '');
+  refuseExclusiveGlobals(document['globals'], findings);
   const read = planDocument.safeParse(document);
   if (!read.success) addIssues(findings, read.error.issues, document, [], '');
   const steps = Array.isArray(document['steps']) ? document['steps'].slice(0, MAX_STEPS) : [];
@@ -131,6 +133,7 @@ async function planOf(
     return null;
   }
   const globals = read.success ? read.data.globals : DEFAULT_GLOBALS;
+  if (read.success) checkLeases(read.data.exclusive, [], '', findings);
   checkEnv(globals.env, ['globals', 'env'], '', findings);
   const made = await readSteps(steps, {
     globals,
@@ -138,6 +141,14 @@ async function planOf(
     loadSubPlan: (index, path, variables) => loadSubPlan(session, trail, findings, index, path, variables),
   });
   return read.success && made.length === steps.length ? assembled(read.data, scope, made) : null;
+}
+
+/** A plan that relies on a lease must not run without it: a warning of an unknown key would not be enough. */
+function refuseExclusiveGlobals(globals: unknown, findings: Findings): void {
+  if (!isObject(globals) || !Object.hasOwn(globals, 'exclusive')) return;
+  const message = '"exclusive" means nothing in "globals"';
+  const hint = 'write it beside "globals": it is a field of the plan';
+  findings.add({ code: 'conflict', path: ['globals', 'exclusive'], at: 'key', message, hint });
 }
 
 function lengthOf(values: ReadonlyMap<string, string>): number {
@@ -189,6 +200,7 @@ function assembled(document: PlanDocument, scope: VariableScope, steps: Plan['st
     env: document.globals.env,
     variables: Object.fromEntries(scope.values),
     secrets: [...scope.secrets],
+    ...(document.exclusive.length === 0 ? {} : { exclusive: [...new Set(document.exclusive)] }),
     steps,
   };
 }

@@ -4,6 +4,7 @@
  */
 import { quote } from '../quote.js';
 import { isObject } from './shape.js';
+import { stepTypeOf } from './step-types/registry.js';
 
 export interface StepOutline {
   readonly index: number;
@@ -49,7 +50,13 @@ export function outlineOf(step: unknown, index: number): StepOutline {
     consumes,
     fallback: typeof fallback === 'string' ? fallback : null,
     condition: typeof condition === 'string' ? condition : null,
-    outputs: isObject(outputs) ? new Set(Object.keys(outputs)) : NONE,
+    outputs: outputsOf(fields, outputs),
     isSound,
   };
+}
+
+function outputsOf(fields: Readonly<Record<string, unknown>>, outputs: unknown): ReadonlySet<string> {
+  const own = stepTypeOf(fields['uses'])?.ownOutputs(fields) ?? [];
+  const declared = isObject(outputs) ? Object.keys(outputs) : [];
+  return own.length + declared.length === 0 ? NONE : new Set([...own, ...declared]);
 }

@@ -4,6 +4,7 @@
 import type { Step, StepId } from '../plan.js';
 import { quote, quoteAll, show } from '../quote.js';
 import type { Finding, Findings } from './diagnostics.js';
+import { checkLeases } from './check-leases.js';
 import { checkLimits } from './limits.js';
 import type { StepDocument } from './schema.js';
 import { addIssues, addUnknownKeys, isObject, knownKeys, type KnownKeys } from './shape.js';
@@ -31,6 +32,7 @@ export async function readSteps(steps: readonly unknown[], context: StepsContext
     const step = reading instanceof Promise ? await reading : reading;
     if (step === null) continue;
     checkLimits(step, context.globals.env, index, context.findings);
+    checkLeases(step.exclusive ?? [], ['steps', index], `step ${quote(step.id)}: `, context.findings);
     made.push(step);
   }
   return made;
@@ -84,6 +86,7 @@ function stepOf(document: StepDocument, details: StepDetails | null): Step | nul
     provides: document.provides,
     consumes: document.consumes,
     tags: document.tags,
+    ...(document.exclusive.length === 0 ? {} : { exclusive: [...new Set(document.exclusive)] }),
     group: hints.group ?? null,
     weight: hints.weight ?? null,
   };
@@ -102,9 +105,8 @@ function unknownType(uses: unknown, findings: Findings): Pick<Finding, 'code' | 
   return { code: 'bad-value', hint: near ?? `there are ${quoteAll(known, 'and')}` };
 }
 
-/** Keys of another type, and keys that plans will have later: both mean something, so neither may be passed over. */
+/** Keys of another type: they mean something, so they may not be passed over. */
 function misplacedKey(key: string, type: StepType): Pick<Finding, 'code' | 'message' | 'hint'> | null {
-  if (key === 'exclusive') return EXCLUSIVE;
   const owners = STEP_TYPES.filter((other) => Object.hasOwn(other.schema.shape, key)).map(
     (other) => `"uses": "${other.uses}"`,
   );
@@ -115,10 +117,3 @@ function misplacedKey(key: string, type: StepType): Pick<Finding, 'code' | 'mess
     hint: `it belongs to ${owners.join(' and ')}`,
   };
 }
-
-/** Leases are announced; a plan that relies on one must not run without it. */
-export const EXCLUSIVE = {
-  code: 'not-yet',
-  message: '"exclusive" is not in this version yet',
-  hint: 'take it out only if nothing else can use the resource at the same time',
-} as const;

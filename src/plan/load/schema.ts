@@ -3,6 +3,7 @@
  * with it, and the JSON Schema that editors use is made from it.
  */
 import { z } from 'zod';
+import { whyNotLeaseName } from '../lease-names.js';
 import {
   amount,
   environment,
@@ -30,8 +31,23 @@ export const MAX_WAIT_SEC = 365 * 24 * 60 * 60;
 
 const MAX_PROSE = 16_384;
 
+/** They are taken one after the other, each with a few events. */
+const MAX_LEASES = 50;
+const LEASE_PHRASE = whyNotLeaseName('')!;
+
 const priorities = ['critical', 'high', 'normal', 'low'] as const;
 export const ON_FAILURE = ['abort', 'skip_dependents', 'continue'] as const;
+
+const leaseNames = () =>
+  z
+    .array(
+      z
+        .string({ error: LEASE_PHRASE })
+        .refine((name) => whyNotLeaseName(name) === null, { error: LEASE_PHRASE }),
+      { error: 'a list of lease names' },
+    )
+    .max(MAX_LEASES, { error: `a list of at most ${MAX_LEASES} lease names` })
+    .default([]);
 
 export const variableDocument = z.looseObject(
   {
@@ -91,6 +107,9 @@ export const planDocument = z.looseObject(
       .record(envName(), variableDocument, { error: 'an object of variables' })
       .describe('The values that a start may give with --var NAME=VALUE, put in where the plan says ${NAME}.')
       .optional(),
+    exclusive: leaseNames().describe(
+      'Names of leases that the run holds from its first step to its end: of all runs that name one, only one runs at a time.',
+    ),
     steps: z
       .array(z.unknown(), { error: 'a list of steps' })
       .min(1, { error: 'a list of at least one step' })
@@ -128,6 +147,9 @@ export const everyStep = {
   consumes: labels()
     .describe('Names of what this step needs: each must be provided by a step above it.')
     .default([]),
+  exclusive: leaseNames().describe(
+    'Names of leases that the step holds while it runs: of all steps and runs that name one, only one runs at a time.',
+  ),
   tags: labels().describe('Labels to group and filter by, such as "phase:4".').default([]),
   ui_hints: z
     .looseObject(

@@ -25,11 +25,11 @@ export interface Substituted {
   readonly characters: number;
 }
 
-const PLAN_SLOTS: Slots = { description: 'text' };
+const PLAN_SLOTS: Slots = { description: 'text', exclusive: 'text' };
 const METADATA_SLOTS: Slots = { project: 'text', phase_id: 'text' };
 const GLOBALS_SLOTS: Slots = { env: 'shared-environment' };
 const STEP_SLOTS: ReadonlyMap<StepType, Slots> = new Map(
-  STEP_TYPES.map((type) => [type, { name: 'text', description: 'text', ...type.slots }]),
+  STEP_TYPES.map((type) => [type, { name: 'text', description: 'text', exclusive: 'text', ...type.slots }]),
 );
 /** Where a variable might be expected to work, and does not. */
 const UNTOUCHED = ['id', 'depends_on', 'provides', 'consumes', 'tags'];

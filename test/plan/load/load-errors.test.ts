@@ -201,15 +201,8 @@ describe('a step', () => {
   test.each([
     [{ uses: 'workstream' }, 'steps with "uses": "workstream" are not in this version yet'],
     [{ uses: 'landing' }, 'steps with "uses": "landing" are not in this version yet'],
-    [{ exclusive: ['db'] }, '"exclusive" is not in this version yet'],
   ])('that relies on what is announced (%j) is refused, not run without it', async (fields, words) => {
     expect((await errorsOf(planWith([step('a', fields)]))).join()).toContain(`not-yet: step "a": ${words}`);
-  });
-
-  test('cannot ask for a lease by way of the plan either', async () => {
-    expect(await errorsOf(planWith([step('a')], { exclusive: ['db'] }))).toEqual([
-      expect.stringContaining('not-yet: "exclusive" is not in this version yet'),
-    ]);
   });
 });
 

@@ -220,6 +220,57 @@ describe('an approval', () => {
     });
   });
 
+  test('may put outputs of the steps above it into its question', async () => {
+    const above = step('scan', { outputs: { files: '/files' } });
+    const question = { message: 'Take ${V} for ${steps.scan.outputs.files}?' };
+    const plan = planWith([above, approval({ depends_on: ['scan'], with: question })]);
+    // What a variable brings in is no reference: it is escaped.
+    const variables = { V: '${steps.scan.outputs.files}' };
+    expect((await loaded(plan, { variables })).steps[1]!.work).toEqual({
+      kind: 'approval',
+      message: 'Take $${steps.scan.outputs.files} for ${steps.scan.outputs.files}?',
+    });
+    expect(await errorsOf(planWith([above, approval({ with: question })]))).toEqual([
+      'bad-reference: step "ask": it reads "scan", which it does not depend on; add "scan" to its depends_on',
+    ]);
+  });
+
+  test('may offer choices, and have one for silence', async () => {
+    const choices = ['ours', { value: 'theirs', label: 'What they wrote' }];
+    const input = { message: 'Which?', choices, default_on_timeout: 'ours' };
+    expect((await loaded(planWith([approval({ with: input })]))).steps[0]!.work).toEqual({
+      kind: 'approval',
+      message: 'Which?',
+      choices: [
+        { value: 'ours', label: 'ours' },
+        { value: 'theirs', label: 'What they wrote' },
+      ],
+      defaultOnTimeout: 'ours',
+    });
+  });
+
+  test('gives its choice as an output, and none when it has no choices', async () => {
+    const reader = step('use', { depends_on: ['ask'], args: ['${steps.ask.outputs.choice}'] });
+    const asking = approval({ with: { message: 'Which?', choices: ['a', 'b'] } });
+    expect((await loaded(planWith([asking, reader]))).steps).toHaveLength(2);
+    expect((await errorsOf(planWith([approval(), reader]))).join()).toContain(
+      'step "ask" has no output "choice"',
+    );
+  });
+
+  test.each([
+    [{ choices: ['a'] }, '"with.choices" must be a list of 2 to 50 choices'],
+    [{ choices: ['a', '-x'] }, '"with.choices[1]" must be a choice'],
+    [{ choices: ['a', { value: 'b', text: 'B' }] }, 'with.choices[1]'],
+    [{ choices: ['a', 'b', 'a'] }, 'the choice "a" is in "choices" twice'],
+    [{ choices: ['ours', 'theirs'], default_on_timeout: 'their' }, 'did you mean "theirs"?'],
+    [{ default_on_timeout: 'ours' }, 'give the step "choices"'],
+  ])('with choices as in %j is refused', async (input, words) => {
+    const errors = await errorsOf(planWith([approval({ with: { message: 'Which?', ...input } })]));
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toContain(words);
+  });
+
   test.each([
     [{ with: {} }, 'missing-field: step "ask": missing required field: with.message'],
     [{ with: undefined }, 'missing-field: step "ask": missing required field: with'],

@@ -192,7 +192,7 @@ describe('a sub-plan', () => {
       { ...using('g.json', { variables: { WHO: '${steps.a.outputs.v}' } }), depends_on: ['a'] },
     ];
     expect((await errorsOf(planWith(steps), { files: { 'g.json': greeting } })).join()).toContain(
-      'the output "${steps.a.outputs.v}" cannot be used here; only args, cwd and values of a step\'s env can hold one; a sub-plan is read before the run',
+      'the output "${steps.a.outputs.v}" cannot be used here; only args, cwd, values of a step\'s env and the message of an approval can hold one; a sub-plan is read before the run',
     );
   });
 

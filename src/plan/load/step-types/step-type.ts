@@ -14,12 +14,13 @@ import type { GlobalsDocument, StepDocument } from '../schema.js';
  * - `text`: words for people; variables only
  * - `command`: what is run; variables only, and in a shell line not even those
  * - `argument`: variables, and outputs of earlier steps at run time
+ * - `question`: the same, for words that a person is asked
  * - `environment`: as `argument`, and a secret as the whole value
  * - `shared-environment`: environment of all steps: variables, and a secret as the whole value
  * - `sub-plan-variable`: variables only
  */
 export type Slot =
-  'text' | 'command' | 'argument' | 'environment' | 'shared-environment' | 'sub-plan-variable';
+  'text' | 'command' | 'argument' | 'question' | 'environment' | 'shared-environment' | 'sub-plan-variable';
 export type Slots = Readonly<Record<string, Slot>>;
 
 /** The part of a `Step` that depends on its type. */
@@ -52,6 +53,8 @@ export interface StepType {
   readonly slots: Slots;
   /** The same for the fields of `with`. */
   readonly withSlots: Slots;
+  /** Names of the outputs that every step of the type has, as far as the document says. */
+  readonly ownOutputs: (document: Readonly<Record<string, unknown>>) => readonly string[];
   readonly read: (raw: unknown) => StepReading;
 }
 
@@ -66,15 +69,16 @@ export type StepReading =
 
 /** Ties a schema to the function that makes work of what it read. */
 export function stepType<Schema extends z.ZodObject>(
-  parts: Omit<StepType, 'read' | 'schema'> & {
+  parts: Omit<StepType, 'read' | 'schema' | 'ownOutputs'> & {
     readonly schema: Schema;
+    readonly ownOutputs?: StepType['ownOutputs'];
     readonly details: (
       document: z.output<Schema>,
       context: StepContext,
     ) => StepDetails | null | Promise<StepDetails | null>;
   } & (z.output<Schema> extends StepDocument ? unknown : never),
 ): StepType {
-  const { uses, schema, slots, withSlots, details } = parts;
+  const { uses, schema, slots, withSlots, ownOutputs = () => [], details } = parts;
   const read = (raw: unknown): StepReading => {
     const result = schema.safeParse(raw);
     if (!result.success) return { kind: 'bad', issues: result.error.issues };
@@ -84,7 +88,7 @@ export function stepType<Schema extends z.ZodObject>(
       details: (context) => details(result.data, context),
     };
   };
-  return { uses, schema, slots, withSlots, read };
+  return { uses, schema, slots, withSlots, ownOutputs, read };
 }
 
 /** For steps that no process runs: what only a process has. */

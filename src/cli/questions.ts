@@ -1,0 +1,65 @@
+/**
+ * What a run asks a person now, and how it is answered.
+ */
+import type { Asked } from '../plan/approval.js';
+import type { RunRecord } from '../plan/record.js';
+import type { Paint } from './paint.js';
+import { oneLine } from './text/neutralise.js';
+import { localTime, seconds } from './text/time.js';
+
+export interface Question {
+  readonly step: string;
+  readonly message: string;
+  readonly asked: Asked | null;
+}
+
+/** Returns the questions of a run that wait for an answer, in plan order. */
+export function questionsOf({ plan, steps }: RunRecord): Question[] {
+  const waiting = new Map(
+    steps.flatMap((step) =>
+      step.state === 'running' && !step.canceling ? [[step.id, step.asked ?? null] as const] : [],
+    ),
+  );
+  return plan.steps.flatMap(({ id, work }) => {
+    const asked = waiting.get(id);
+    if (work.kind !== 'approval' || asked === undefined) return [];
+    return [{ step: id, message: asked?.message ?? work.message, asked }];
+  });
+}
+
+/** `23 h 59 m left, then "theirs"`; the empty text when the end is not known. */
+export function timeLeft(asked: Asked | null, now: number): string {
+  if (asked === null) return '';
+  const { deadlineAt, defaultOnTimeout } = asked;
+  const then = defaultOnTimeout === null ? '' : `, then "${defaultOnTimeout}"`;
+  return `${seconds(Math.max(0, deadlineAt - now))} left${then}`;
+}
+
+/** The command that answers. */
+export function answerLine({ step, asked }: Question, runId: string, program: string): string {
+  const choice =
+    asked === null || asked.choices.length === 0
+      ? ''
+      : ` --choice ${asked.choices.map(({ value }) => value).join('|')}`;
+  return `${program} approve ${runId} ${step}${choice}`;
+}
+
+/** The whole question, for `show`: the text, the choices, until when, how to answer. */
+export function questionLines(record: RunRecord, program: string, now: number, paint: Paint): string[] {
+  return questionsOf(record).flatMap((question) => {
+    const { asked } = question;
+    const width = Math.max(0, ...(asked?.choices ?? []).map(({ value }) => value.length));
+    return [
+      '',
+      `  ${paint.yellow(paint.marks.ask)} ${paint.bold(question.step)}  ${oneLine(question.message)}`,
+      ...(asked?.choices ?? []).map(
+        ({ value, label }) =>
+          `      ${value.padEnd(width)}${label === value ? '' : `  ${paint.dim(oneLine(label))}`}`,
+      ),
+      ...(asked === null
+        ? []
+        : [paint.dim(`    until ${localTime(asked.deadlineAt)}: ${timeLeft(asked, now)}`)]),
+      `    ${answerLine(question, record.head.runId, program)}`,
+    ];
+  });
+}
