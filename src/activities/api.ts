@@ -44,6 +44,8 @@ export interface CommandHeartbeat {
   readonly excused: number;
   /** The newest few of them. */
   readonly attempts: readonly Attempt[];
+  /** The attempt that runs, once it has begun: when, by the worker's clock, and under which of Temporal's numbers. */
+  readonly running?: { readonly start: number; readonly startedAt: number };
 }
 
 export interface WriteRecordTask {

@@ -31,15 +31,28 @@ export function carriedBetween({ attempts, endings }: Counted): CommandEnded {
   return { attempts: kept, attemptsOmitted: endings - kept.length };
 }
 
-/** Returns a heartbeat's details: the counts, and as many of the newest attempts as fit, without their tails. */
-export function heartbeatOf({ attempts, endings, excused }: Counted): CommandHeartbeat {
+/**
+ * Returns a heartbeat's details: the counts, and as many of the newest attempts as fit, without their tails but for the
+ * newest: that is told to whoever follows, in the words that the record will have.
+ */
+export function heartbeatOf(
+  { attempts, endings, excused }: Counted,
+  running: CommandHeartbeat['running'] | null = null,
+): CommandHeartbeat {
+  const beat = (list: readonly Attempt[]): CommandHeartbeat => ({
+    ...{ endings, excused, attempts: list },
+    ...(running ? { running } : {}),
+  });
+  const fits = (list: readonly Attempt[]): boolean =>
+    utf8Length(JSON.stringify(beat(list))) <= HEARTBEAT_BYTES;
   let kept: readonly Attempt[] = [];
   for (const attempt of [...attempts].reverse()) {
-    const more = [shortened(attempt, 0), ...kept];
-    if (utf8Length(JSON.stringify({ endings, excused, attempts: more })) > HEARTBEAT_BYTES) break;
+    const tails = kept.length === 0 ? [OLDER_TAIL_BYTES, 0] : [0];
+    const more = tails.map((bytes) => [shortened(attempt, bytes), ...kept]).find(fits);
+    if (more === undefined) break;
     kept = more;
   }
-  return { endings, excused, attempts: kept };
+  return beat(kept);
 }
 
 /** Returns the attempt with its tail, or its message, cut to so many bytes; a message keeps 200 at least. */

@@ -66,6 +66,7 @@ class CommandStart {
   readonly #cancellation: AbortSignal;
   /** What is known of the step's tries; each heartbeat tells it. */
   #known: Tally;
+  #running: NonNullable<CommandHeartbeat['running']> | null = null;
   readonly beats: Heartbeats;
 
   constructor(world: CommandWorld, task: CommandTask) {
@@ -77,7 +78,7 @@ class CommandStart {
     this.#known = tally(this.#info.attempt, this.#lastBeat(), []);
     this.beats = startHeartbeats(
       (details) => context.heartbeat(details),
-      () => heartbeatOf(this.#known),
+      () => heartbeatOf(this.#known, this.#running),
     );
   }
 
@@ -113,7 +114,9 @@ class CommandStart {
       ...{ task, schedule, containment, env, bin, step: past.step, lastStart: past.lastStart },
       number: this.#known.endings + 1,
       watch: this.#watch(),
+      onBegin: (startedAt) => (this.#running = { start: this.#info.attempt, startedAt }),
     });
+    this.#running = null;
     if (tried.kind === 'stopped') throw this.#givenBack(tried.stop);
     this.#count(tried.attempt);
     switch (tried.kind) {

@@ -49,6 +49,8 @@ export interface Try {
   /** The worker's environment, and the folder of our own commands. */
   readonly env: NodeJS.ProcessEnv;
   readonly bin: string | null;
+  /** Called when the attempt begins, with its time of start. */
+  readonly onBegin?: (startedAt: number) => void;
 }
 
 export type Outputs = Readonly<Record<string, Json>>;
@@ -76,6 +78,7 @@ export async function tryCommand(given: Try): Promise<Tried> {
   const { task, step, number, schedule } = given;
   const clock = attemptClock();
   const files = onMachine(() => claimStart(step, given.lastStart));
+  given.onBegin?.(clock.startedAt);
   const close = (end: Closing['end']): boolean =>
     closed(files, { format: 1, schedule, startedAt: clock.startedAt, end });
   const conclude = (how: End, wasStarted: boolean): Tried => {

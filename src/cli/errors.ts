@@ -1,6 +1,7 @@
 /**
  * Errors, as a person reads them and as an exit code.
  */
+import { isSystemError } from '../activities/machine-trouble.js';
 import { PlanError, PlanwrightError } from '../client/errors.js';
 import type { Problem } from '../plan/load/diagnostics.js';
 import { SetupError } from '../server/setup-error.js';
@@ -50,6 +51,16 @@ function described(error: unknown): {
       message: `the Temporal server did not answer: ${error.message}`,
       remedies: ['planwright doctor'],
       code: 'server-unreachable',
+    };
+  }
+  if (isSystemError(error)) {
+    const isFull = error.code === 'ENOSPC' || error.code === 'EDQUOT';
+    return {
+      message: isFull
+        ? `no space is left on the disk: ${error.message}`
+        : `the system refused: ${error.message}`,
+      remedies: [isFull ? 'make room, then try again' : 'planwright doctor'],
+      code: 'system',
     };
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -33,7 +33,10 @@ function outputTo(stream: NodeJS.WriteStream): Output {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     // `planwright events last | head -1`: whoever read has enough, and so have we.
     if (error.code === 'EPIPE') process.exit(0);
-    throw error;
+    // A full disk behind a redirection; of what goes to standard error nobody can be told.
+    if (stream !== process.stderr)
+      process.stderr.write(`planwright: the result cannot be written: ${error.message}\n`);
+    process.exit(1);
   });
   return {
     isTerminal: Boolean(stream.isTTY),

@@ -5,6 +5,7 @@ import { failureTail } from '../plan/failure-words.js';
 import type { Attempt } from '../plan/attempt.js';
 import type { Plan, Step } from '../plan/plan.js';
 import type { RunHead, RunRecord, StepRecord } from '../plan/record.js';
+import { commandFor } from '../plan/references.js';
 import { describeFailure } from '../plan/view.js';
 import { runFiles } from '../record/layout.js';
 import { join } from 'node:path';
@@ -110,7 +111,7 @@ export function failureLines(
     `  ${paint.bold(step.id)}${paint.dim(name)}`,
     `  ${paint.red(oneLine(describeFailure(failure)))}${attempts.length > 1 ? paint.dim(`, the last of ${attempts.length} attempts`) : ''}`,
     ...(step.work.kind === 'command'
-      ? [paint.dim(`  ${commandLine(step.work.command, step.work.args)}`)]
+      ? [paint.dim(`  ${commandLine(step.work.command, argsOf(record, step))}`)]
       : []),
     ...tail.map((line) => `  ${paint.dim(paint.marks.gutter)} ${line}`),
     ...logLines(home, record, attempts.at(-1) ?? null, paint),
@@ -125,6 +126,16 @@ export function failureLines(
         ]
       : []),
   ];
+}
+
+/** The arguments as the command was given them: outputs of earlier steps put in, where they are known. */
+function argsOf({ plan, steps }: RunRecord, { work }: Step): readonly string[] {
+  if (work.kind !== 'command') return [];
+  const filled = commandFor(plan, work, ({ step, output }) => {
+    const outputs = steps.find(({ id }) => id === step)?.outputs ?? {};
+    return Object.hasOwn(outputs, output) ? outputs[output] : undefined;
+  });
+  return filled.kind === 'impossible' ? work.args : filled.work.args;
 }
 
 const COMMAND_LENGTH = 160;

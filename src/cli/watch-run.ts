@@ -12,6 +12,8 @@ import { eventLine } from './progress/event-line.js';
 import { frame, noticeText, type Board } from './progress/frame.js';
 import { LiveRegion } from './progress/live-region.js';
 import { programName } from './program-name.js';
+import { answerLine, questionsOf } from './questions.js';
+import { oneLine } from './text/neutralise.js';
 import { cut } from './text/width.js';
 import type { World } from './world.js';
 
@@ -92,20 +94,35 @@ function liveView(world: World, { footer }: WatchOptions): View {
   };
 }
 
+/** Without a terminal a silence is one line, and another one now and then. */
+const REMIND_MS = 14_000;
+
 /** One line for each start and end, with the time since the run began; and for what keeps it waiting. */
 function plainView(world: World): View {
   const tail = new EventTail();
   const paint = paintFor(world.env, world.err);
-  let told: Notice['kind'] | null = null;
+  let told: { readonly kind: Notice['kind']; readonly at: number } | null = null;
+  const asked = new Set<string>();
   return {
     take(update) {
       const { record, notice } = update;
       const lines =
         record === null ? [] : tail.take(update).flatMap((event) => eventLine(event, record, paint) ?? []);
+      const now = world.now();
+      for (const question of record === null ? [] : questionsOf(record)) {
+        if (asked.has(question.step)) continue;
+        asked.add(question.step);
+        lines.push(
+          `${paint.yellow(paint.marks.ask)} ${question.step}  ${oneLine(question.message)}`,
+          `  ${answerLine(question, record!.head.runId, programName(world.env))}`,
+        );
+      }
       if (lines.length > 0) world.err.write(lines.map((line) => `${line}\n`).join(''));
-      if (notice !== null && notice.kind !== told)
-        world.err.write(`planwright: ${noticeText(notice, world.now())}\n`);
-      told = notice?.kind ?? null;
+      if (notice === null) told = null;
+      else if (notice.kind !== told?.kind || now - told.at >= REMIND_MS) {
+        world.err.write(`planwright: ${noticeText(notice, now)}\n`);
+        told = { kind: notice.kind, at: now };
+      }
     },
     close: () => undefined,
   };

@@ -66,6 +66,9 @@ export async function* follow(world: FollowWorld, runId: string): AsyncGenerator
   }
 }
 
+/** How often a silence is told of again. */
+const REMIND_MS = 15_000;
+
 interface End {
   isReached: boolean;
   readonly reached: Promise<void>;
@@ -78,6 +81,7 @@ async function* updates(world: FollowWorld, runId: string, end: End): AsyncGener
   let notice: Notice | null = null;
   let pause = FASTEST_MS;
   let revivedAt = 0;
+  let saidAt = Date.now();
   while (!world.signal?.aborted) {
     let changed: readonly StepRecord[] = [];
     let lookedAgain = false;
@@ -104,8 +108,13 @@ async function* updates(world: FollowWorld, runId: string, end: End): AsyncGener
         await world.onSilence?.();
       }
     }
-    const isNews = changed.length > 0 || lookedAgain || !sameNotice(before, notice);
-    if (isNews) yield { record: watch.record, changed, live, notice, isFinal: false };
+    // Silence is said again from time to time: who waits must know that somebody does.
+    const isReminder = notice !== null && Date.now() - saidAt > REMIND_MS;
+    const isNews = changed.length > 0 || lookedAgain || isReminder || !sameNotice(before, notice);
+    if (isNews) {
+      saidAt = Date.now();
+      yield { record: watch.record, changed, live, notice, isFinal: false };
+    }
     pause = changed.length > 0 ? FASTEST_MS : Math.min(pause * SLOWER, SLOWEST_MS);
     await nap(pause, end, world.signal);
   }

@@ -11,6 +11,7 @@ import type { RunHead, RunState } from '../plan/record.js';
 import { readQuarantine, readStartNote } from '../record/notes.js';
 import { readSummary, UnreadableRecordError } from '../record/run-record.js';
 import { SetupError } from '../server/setup-error.js';
+import { unusableHome } from '../server/usable-home.js';
 import { CHANGES_QUERY, RUN_WORKFLOW, type Changes } from '../workflows/api.js';
 import type { Link } from './link.js';
 import { byAge, pickRun } from './run-id.js';
@@ -76,7 +77,7 @@ export async function localRuns(home: string, all = false): Promise<string[]> {
     return names.filter((name) => isRunId(name) && (all || !name.includes('~'))).sort(byAge);
   } catch (error) {
     if (isMissing(error)) return [];
-    throw error;
+    throw error instanceof Error && 'code' in error ? unusableHome(home, error.message) : error;
   }
 }
 

@@ -45,13 +45,15 @@ const SCHEDULED: number = 1;
 async function liveAttempt(client: Client, pending: Pending): Promise<LiveAttempt> {
   const heartbeat = await heartbeatOf(client, pending);
   const ended = heartbeat?.attempts ?? [];
+  const running = heartbeat?.running;
   const nextAt = timeOf(pending.nextAttemptScheduleTime);
   const waits = Number(pending.state) === SCHEDULED;
   const tried = (pending.attempt ?? 1) > 1;
   return {
     number: (heartbeat?.endings ?? 0) + 1,
     state: waits ? (tried && nextAt !== null ? 'backing-off' : 'queued') : 'running',
-    startedAt: waits ? null : timeOf(pending.lastStartedTime),
+    // By the worker's clock, as the record will have it; until its first heartbeat it is not known.
+    startedAt: !waits && running?.start === pending.attempt ? (running?.startedAt ?? null) : null,
     nextAt: waits ? nextAt : null,
     ended,
     lastFailure: tried ? (pending.lastFailure?.message ?? null) : null,

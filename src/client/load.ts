@@ -1,6 +1,7 @@
 /**
  * Reads plan files from the disk.
  */
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { LoadedPlan } from '../plan/load/load-plan.js';
@@ -26,8 +27,11 @@ export async function loadPlanFile(
 }
 
 async function readText(file: string): Promise<string> {
-  const handle = await open(file, 'r');
+  // O_NONBLOCK: opening a pipe that nobody writes to would wait for ever.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
+    const stats = await handle.stat();
+    if (stats.isFIFO() || stats.isSocket()) throw new Error('it is a pipe, not a file');
     const buffer = Buffer.alloc(MOST_BYTES);
     let length = 0;
     for (;;) {

@@ -1,6 +1,7 @@
 /**
  * The output of steps: files in the run's directory, on the host that ran them. Those of another host are read there.
  */
+import { existsSync } from 'node:fs';
 import { open, readdir, type FileHandle } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,6 +30,8 @@ export interface LogFile {
   readonly host: string | null;
   /** Absolute here; on another host relative to the run's directory there. */
   readonly path: string;
+  /** How many bytes were written; null while the attempt runs. */
+  readonly bytes: number | null;
 }
 
 export interface LogChoice {
@@ -68,15 +71,24 @@ async function filesOf(
   live: LiveAttempt | null,
   choice: LogChoice,
 ): Promise<LogFile[]> {
-  const ended = (step.state === 'running' ? (live?.ended ?? []) : step.attempts).filter(
-    ({ logs }) => logs !== null,
-  );
+  const all = step.state === 'running' ? (live?.ended ?? []) : step.attempts;
+  const ended = all.filter(({ logs }) => logs !== null);
   const known = ended.flatMap(({ logs }) => logs ?? []);
   const running =
     step.state === 'running' && typeof choice.attempt !== 'number'
       ? await runningFiles(at, step, live, known)
       : [];
   if (choice.attempt === 'last' && running.length > 0) return running;
+  if (choice.step !== undefined && typeof choice.attempt === 'number') {
+    const numbers = all.map(({ number }) => number);
+    if (!numbers.includes(choice.attempt)) {
+      const found = numbers.length === 0 ? 'it has none' : `it has ${numbers.join(', ')}`;
+      throw new PlanwrightError(
+        'no-such-log',
+        `step "${step.id}" has no attempt ${choice.attempt}: ${found}`,
+      );
+    }
+  }
   const wanted = ended.filter(
     ({ number }, index) =>
       choice.attempt === undefined ||
@@ -98,6 +110,7 @@ function endedFiles({ runId, directory }: At, step: StepRecord, number: number, 
     stream,
     host: isHere ? null : logs.host,
     path: isHere ? within(directory, logs[stream]) : logs[stream],
+    bytes: stream === 'stdout' ? logs.stdoutBytes : logs.stderrBytes,
   }));
 }
 
@@ -128,6 +141,7 @@ async function runningFiles(
     return STREAMS.map((stream) => ({
       ...{ run: runId, step: step.id, attempt: null, stream, host },
       path: `steps/${step.id}/*.${stream}.log`,
+      bytes: null,
     }));
   }
   const folder = join(directory, 'steps', step.id);
@@ -146,7 +160,15 @@ async function runningFiles(
   return found
     .filter(({ start, path }) => start === newest && !known.has(path))
     .sort((a, b) => STREAMS.indexOf(a.stream) - STREAMS.indexOf(b.stream))
-    .map(({ stream, path }) => ({ run: runId, step: step.id, attempt: null, stream, host: null, path }));
+    .map(({ stream, path }) => ({
+      run: runId,
+      step: step.id,
+      attempt: null,
+      stream,
+      host: null,
+      path,
+      bytes: null,
+    }));
 }
 
 /** A worker is called `planwright@<host>:<process>`. */
@@ -182,9 +204,14 @@ export interface ReadLogOptions {
  */
 export async function* readLog(
   link: Pick<Link, 'client'>,
-  { run, host, path }: LogFile,
+  { run, step, host, path, bytes }: LogFile,
   options: ReadLogOptions = {},
 ): AsyncGenerator<Buffer> {
+  if (host === null && bytes !== null && bytes > 0 && !existsSync(path)) {
+    throw new PlanwrightError('no-such-log', `the output of step "${step}" is not here any more: "${path}"`, [
+      'it was pruned, or the run\u2019s directory was removed',
+    ]);
+  }
   if (host === null) yield* readHere(path, options);
   else yield* readRemoteLog(await link.client(), { host, runId: run, path }, options);
 }

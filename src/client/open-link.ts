@@ -3,6 +3,7 @@
  */
 import type { Client, Connection } from '@temporalio/client';
 import { stateHome } from '../home.js';
+import { usableHome } from '../server/usable-home.js';
 import type { Target } from '../server/target.js';
 import { PlanwrightError } from './errors.js';
 import type { Link, Tell } from './link.js';
@@ -45,6 +46,7 @@ export function openLink({
   const start = (withWorker = false): Promise<{ client: Client; target: Target }> => {
     opened ??= open(
       (async () => {
+        usableHome(home); // a cluster elsewhere needs it, too: for the records of runs
         const [{ connectTarget, embeddedTarget }, { ensureWorker }] = await Promise.all([
           import('../server/target.js'),
           import('../server/background-worker.js'),

@@ -3,6 +3,7 @@
  */
 import type { RunEvent } from '../plan/event.js';
 import { eventsOf } from '../plan/events.js';
+import { diskFullAt } from '../activities/machine-trouble.js';
 import { graphOf, levelsOf } from '../plan/graph.js';
 import type { Problem } from '../plan/load/diagnostics.js';
 import type { RunRecord } from '../plan/record.js';
@@ -213,10 +214,13 @@ export async function followed(
     client,
     finalRecord: () => finalRecord(link, client, runId),
     // What cannot be started now may be later: the silence goes on, and is shown.
-    onSilence: () =>
-      link
+    onSilence: () => {
+      const full = diskFullAt(link.home);
+      if (full !== null) link.tell(`${full}: make room, then it goes on`);
+      return link
         .revive()
-        .catch((error: unknown) => link.tell(error instanceof Error ? error.message : String(error))),
+        .catch((error: unknown) => link.tell(error instanceof Error ? error.message : String(error)));
+    },
     ...(signal ? { signal } : {}),
   };
   return follow(world, runId);

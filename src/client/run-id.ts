@@ -43,6 +43,11 @@ const SHORTEST_ENDING = 4;
  * @throws PlanwrightError `no-such-run` or `ambiguous-run`
  */
 export function pickRun(text: string, known: readonly string[]): string {
+  // An unset variable of a shell must not mean the one run there is.
+  if (text.trim() === '')
+    throw new PlanwrightError('no-such-run', 'the name of a run is empty', [
+      'planwright list    shows the runs',
+    ]);
   const newestFirst = [...new Set(known)].sort(byAge);
   if (text === 'last') {
     const last = newestFirst[0];

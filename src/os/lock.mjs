@@ -80,6 +80,36 @@ export async function withLock(path, purpose, work, { onWait, signal } = {}) {
 }
 
 /**
+ * The same for work that frees what others need: on a full or read-only disk, where no lock can be made, it is done
+ * without one.
+ *
+ * @template T
+ * @param {string} path
+ * @param {string} purpose
+ * @param {() => T | Promise<T>} work
+ * @param {{ onWait?: (owner: Owner) => void, signal?: AbortSignal }} [options]
+ * @returns {Promise<T>}
+ */
+export async function withLockIfRoom(path, purpose, work, options) {
+  let begun = false;
+  try {
+    return await withLock(
+      path,
+      purpose,
+      () => {
+        begun = true;
+        return work();
+      },
+      options,
+    );
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (begun || !['ENOSPC', 'EDQUOT', 'EROFS'].includes(code)) throw error;
+    return work();
+  }
+}
+
+/**
  * Makes the file of this number; null when somebody else was faster.
  *
  * @param {string} path

@@ -44,14 +44,17 @@ export function attemptsSeen(step: Step, record: StepRecord, live: LiveAttempt |
   }));
   if (record.launchedAt === null) return seen;
   if (waitedFor(record.leases) !== null) return seen; // nothing has been tried
-  if (record.state === 'running') return [...seen, ...runningNow(record.launchedAt, seen.length, live)];
+  if (record.state === 'running') return [...seen, ...runningNow(step, record.launchedAt, seen.length, live)];
   if (seen.length > 0 || record.endedAt === null) return seen;
   const whole = wholeAttempt(step, record, record.launchedAt, record.endedAt);
   return whole === null ? seen : [{ number: 1, startedAt: record.launchedAt, ended: whole }];
 }
 
-function runningNow(launchedAt: number, ended: number, live: LiveAttempt | null): SeenAttempt[] {
-  if (live === null) return ended === 0 ? [{ number: 1, startedAt: launchedAt, ended: null }] : [];
+function runningNow(step: Step, launchedAt: number, ended: number, live: LiveAttempt | null): SeenAttempt[] {
+  // When a worker began is its own to say: what is told now must be what the record will say.
+  const hasAttempts = step.work.kind !== 'approval' && step.work.kind !== 'plan';
+  if (live === null)
+    return ended === 0 ? [{ number: 1, startedAt: hasAttempts ? null : launchedAt, ended: null }] : [];
   return live.state === 'running' ? [{ number: live.number, startedAt: live.startedAt, ended: null }] : [];
 }
 

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withLock } from '../os/lock.mjs';
+import { withLock, withLockIfRoom } from '../os/lock.mjs';
 import { openLog } from '../os/log-file.js';
 import { DRAIN } from '../os/stop-signals.js';
 import { identityOf, signalTo, type ProcessIdentity } from '../os/process-identity.mjs';
@@ -208,7 +208,7 @@ export async function stopWorker(
     }
     await untilEnded(stopping, alive, force, tell);
     stopped += stopping.length;
-    await withLock(workerLock(home, cluster), 'stop the background worker', () => {
+    await withLockIfRoom(workerLock(home, cluster), 'stop the background worker', () => {
       // A worker that had lost its keeper may have started another just before it was told: then once more.
       if (!alive(readWorkerRecord(home, cluster)?.keeper ?? null))
         rmSync(workerRecordFile(home, cluster), { force: true });

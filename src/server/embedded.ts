@@ -4,7 +4,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endProcess } from '../os/end-process.js';
-import { withLock } from '../os/lock.mjs';
+import { withLock, withLockIfRoom } from '../os/lock.mjs';
 import type { ProcessIdentity } from '../os/process-identity.mjs';
 import type { Tell } from '../os/progress.mjs';
 import { moveAside, readMark, sameSchema, unfitBecause } from './database.js';
@@ -17,6 +17,7 @@ import { checkProgram } from './program-version.js';
 import { readServerRecord, stateOfServer, type ServerRecord } from './server-record.js';
 import { settleServer } from './settle-server.js';
 import { SetupError } from './setup-error.js';
+import { usableHome } from './usable-home.js';
 
 /** Temporal's own: the plain CLI finds a server there without being told. */
 const TEMPORAL_PORT = 7233;
@@ -52,6 +53,7 @@ export type OnAddress = (address: string, namespace: string) => void;
  * @throws SetupError when it cannot be had: with what was found and what helps
  */
 export async function ensureServer(world: World, onAddress: OnAddress = () => {}): Promise<ServerRecord> {
+  usableHome(world.home);
   const state = await stateOfServer(world.home);
   const record =
     state.kind === 'answers'
@@ -184,5 +186,5 @@ export async function stopServer(world: Omit<World, 'env'>): Promise<ServerRecor
     const lost = await adoptLost(world);
     return lost !== null && (await endProcess(lost.process, STOP_GRACE_MS)) ? lost : null;
   };
-  return withLock(serverLock(world.home), 'stop the Temporal server', stop, waiting(world.tell));
+  return withLockIfRoom(serverLock(world.home), 'stop the Temporal server', stop, waiting(world.tell));
 }

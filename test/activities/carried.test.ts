@@ -38,12 +38,20 @@ test('a failure that is tried again is small enough to be kept by the server', (
   expect(bytes(ended)).toBeLessThan(3_000);
 });
 
-test('a heartbeat has at most 1 KB: the counts and the newest attempts without tails', () => {
-  const beat = heartbeatOf(many);
+test('a heartbeat has at most 1 KB: the counts and the newest attempts, the last one with the end of its output', () => {
+  const beat = heartbeatOf(many, { start: 101, startedAt: 1_700_000_000_000 });
   expect(bytes(beat)).toBeLessThanOrEqual(1024);
   expect(beat).toMatchObject({ endings: 100, excused: 3 });
-  expect(beat.attempts.map(({ number }) => number)).toEqual([98, 99, 100]);
-  expect(tails(beat.attempts)).toEqual([0, 0, 0]);
+  expect(beat.attempts.map(({ number }) => number)).toEqual([100]);
+  expect(tails(beat.attempts)).toEqual([400]);
+  // Where a tail would push out the attempt itself, it is left out.
+  const wide = many.attempts.map((attempt) => ({
+    ...attempt,
+    logs: { ...attempt.logs!, host: 'h'.repeat(500) },
+  }));
+  const narrow = heartbeatOf({ ...many, attempts: wide });
+  expect(bytes(narrow)).toBeLessThanOrEqual(1024);
+  expect(tails(narrow.attempts)).toEqual([0]);
 });
 
 test('a heartbeat keeps the counts even when not one attempt fits', () => {

@@ -242,7 +242,9 @@ describe('heartbeats', () => {
     const step = shop.start({ work: shell('sleep 2.5') });
     await step.told;
     expect(step.beats.length).toBeGreaterThanOrEqual(3);
-    expect(step.beats[0]).toEqual({ endings: 0, excused: 0, attempts: [] });
+    // When it began is what it says of its own clock: whoever follows is told what the record will say.
+    const begun = { start: 1, startedAt: expect.any(Number) as number };
+    expect(step.beats[0]).toEqual({ endings: 0, excused: 0, attempts: [], running: begun });
   });
 
   test('have at most 1 KB, whatever was tried', async () => {

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -14,8 +15,10 @@ const folder = mkdtempSync(join(tmpdir(), 'planwright-cli-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs a command that must not need a server: there is none in this state directory, and none may come to be. */
-async function run(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
-  const world = aWorld({ env: { PLANWRIGHT_HOME: join(folder, 'home') }, cwd: folder });
+const run = (...argv: string[]): ReturnType<typeof runIn> => runIn(join(folder, 'home'), ...argv);
+
+async function runIn(home: string, ...argv: string[]): Promise<{ code: number; out: string; err: string }> {
+  const world = aWorld({ env: { PLANWRIGHT_HOME: home }, cwd: folder });
   const code = await main(argv, world);
   return { code, out: world.out.text(), err: world.err.text() };
 }
@@ -152,4 +155,37 @@ test('npm says where the person stood, and only npm is believed', () => {
   expect(personsFolder({ INIT_CWD: '/there' }, own)).toBe(own);
   expect(programName({ npm_lifecycle_event: 'start-plan' })).toBe('npx planwright');
   expect(programName({})).toBe('planwright');
+});
+
+test('a pipe is no plan file, and nobody waits for it', async () => {
+  execFileSync('mkfifo', [join(folder, 'pipe.json')]);
+  expect(await run('validate', 'pipe.json')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('it is a pipe, not a file') as string,
+  });
+});
+
+test.each([
+  ['a file', '/etc/passwd'],
+  ['below a file', '/etc/passwd/home'],
+  ['where nothing can be made', '/proc/planwright'],
+])('a state directory that is %s is named, with the way out', async (_, home) => {
+  const { code, err } = await runIn(home, 'up');
+  expect([code, err]).toEqual([2, expect.stringContaining(`The state directory "${home}" cannot be used`)]);
+  expect(err).toContain('PLANWRIGHT_HOME=<folder>');
+});
+
+test('a result that cannot be written is one line, not a crash', () => {
+  const program = join(root, 'bin', 'planwright.mjs');
+  const full = openSync('/dev/full', 'w');
+  const { status, stderr } = spawnSync(process.execPath, [program, 'validate', 'plans/test_simple.json'], {
+    cwd: root,
+    stdio: ['ignore', full, 'pipe'],
+    encoding: 'utf8',
+  });
+  closeSync(full);
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringMatching(/^planwright: the result cannot be written: .*\n$/),
+  ]);
 });

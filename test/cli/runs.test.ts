@@ -1,7 +1,7 @@
 /**
  * Runs from the command line, on a real server with a real worker.
  */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readWorkerRecord } from '../../src/server/worker-record.js';
@@ -329,6 +329,63 @@ test('a run is followed through the death of the server, the worker and its keep
     out: expect.stringContaining('✔ succeeded') as string,
   });
 }, 90_000);
+
+test('an empty name is no run: an unset variable of a shell cancels nothing', async () => {
+  const plan = shop.plan('lonely', [{ id: 'long', ...shop.held('lonely') }]);
+  const runId = runIdOf(await shop.run('start', plan, '--detach', '--json'));
+  for (const command of ['cancel', 'pause', 'show', 'logs', 'retry'])
+    expect(await shop.run(command, ''), command).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('the name of a run is empty') as string,
+    });
+  shop.release('lonely');
+  expect(await shop.run('watch', runId)).toMatchObject({ code: 0 });
+});
+
+test('logs that are not there are told of, not taken for silence', async () => {
+  const plan = shop.plan('talk', [{ id: 'a', ...shell('echo words') }]);
+  const runId = runIdOf(await shop.run('start', plan, '--json'));
+  const none = await shop.run('logs', runId, 'a', '--attempt', '99');
+  expect([none.code, none.err]).toEqual([2, expect.stringContaining('step "a" has no attempt 99: it has 1')]);
+  const [log] = JSON.parse((await shop.run('logs', runId, 'a', '--json')).out) as { path: string }[];
+  rmSync(log!.path);
+  const gone = await shop.run('logs', runId, 'a');
+  expect([gone.code, gone.err]).toEqual([2, expect.stringContaining('is not here any more')]);
+});
+
+test('a run that failed while it was paused has failed', async () => {
+  const plan = shop.plan('halted', [{ id: 'a', ...shell('until [ -e go ]; do sleep 0.05; done; exit 1') }]);
+  const runId = runIdOf(await shop.run('start', plan, '--detach', '--json'));
+  expect(await shop.run('pause', runId)).toMatchObject({ code: 0 });
+  writeFileSync(join(shop.folder, 'go'), '');
+  expect(await shop.run('watch', runId)).toMatchObject({ code: 1 });
+  const { out } = await shop.run('list', '--limit', '1');
+  expect(out).toContain('failed');
+  expect(out).not.toContain('paused');
+});
+
+test('without a terminal, too, a question is put, with the way to answer it', async () => {
+  const plan = shop.plan('asking', [
+    { id: 'ask', uses: 'approval', with: { message: 'Ship it?' }, command: undefined, args: undefined },
+  ]);
+  const running = shop.begin(['start', plan]);
+  await running.said('Ship it?');
+  await running.said(/planwright approve asking-\w+ ask/);
+  expect(await shop.run('approve', 'last', 'ask')).toMatchObject({ code: 0 });
+  expect(await running.done).toMatchObject({ code: 0 });
+});
+
+test('what was told of a step that goes on is what the record says in the end', async () => {
+  const script = 'echo "the reason is X" >&2; [ -e again ] || { touch again; sleep 0.7; exit 1; }';
+  const plan = shop.plan('same', [{ id: 'a', ...shell(script), retries: 1, retry_delay_sec: 2 }]);
+  const told = jsonLines((await shop.run('start', plan, '--json')).out).filter(
+    ({ type }) => type === 'event',
+  );
+  const after = jsonLines((await shop.run('events', 'last', '--json')).out);
+  const plain = told.map(({ type: _, ...event }) => JSON.stringify(event)).sort();
+  expect(plain).toEqual(after.map((event) => JSON.stringify(event)).sort());
+  expect(JSON.stringify(told)).toContain('the reason is X');
+});
 
 test('when the server is down, records answer; open runs are neither lost nor pruned', async () => {
   const plan = shop.plan('survives', [{ id: 'long', idempotent: true, ...shop.held('survives') }]);

@@ -451,7 +451,6 @@ test('leases are events before what was done under them, with the time that was 
     ['lease_granted', 'whole'],
     ['lease_wait', 'x'],
     ['lease_granted', 'x'],
-    ['step_started', 'a'],
     ['lease_lost', 'whole'],
   ]);
   expect(events[3]!.data).toMatchObject({ step_id: 'a', held_by: 'other', ahead: 0 });

@@ -87,7 +87,7 @@ export function define(command: Command, host: Host): void {
     'planwright lease list --json',
     'planwright lease show repository:origin#main',
     'planwright lease release gpu --reason "the machine is gone"',
-    'planwright lease run gpu -- npm run train',
+    'planwright lease run gpu -- python train.py',
   );
 }
 

@@ -59,7 +59,7 @@ function lines(world: World, runs: readonly ListedRun[]): string[] {
     const created = Date.parse(run.created_at);
     const ended = run.ended_at === null ? now : Date.parse(run.ended_at);
     const progress = run.state === 'running' && run.progress !== null ? ` ${run.progress} %` : '';
-    const state = run.paused ? 'paused' : run.state;
+    const state = run.paused && run.ended_at === null ? 'paused' : run.state;
     return [
       { text: `${stateMark(paint, run.state)} ${state}${progress}`, paint: stateColour(paint, run.state) },
       { text: run.run_id },

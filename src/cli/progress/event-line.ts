@@ -17,7 +17,9 @@ export function eventLine(event: RunEvent, { head, plan }: RunRecord, paint: Pai
   if (text === null) return null;
   const since = (Date.parse(event.timestamp) - (head.startedAt ?? head.createdAt)) / 1000;
   const time = paint.dim(`[${padLeft(Math.max(0, since).toFixed(1), TIME - 3)} s]`);
-  const name = typeof data['step_id'] === 'string' ? data['step_id'] : oneLine(plan.planId);
+  // What aborts is a step, what is aborted is the run.
+  const isOfStep = typeof data['step_id'] === 'string' && event.event_type !== 'plan_aborted';
+  const name = isOfStep ? (data['step_id'] as string) : oneLine(plan.planId);
   return `${time} ${text.mark} ${name}  ${text.words}`;
 }
 
@@ -57,7 +59,7 @@ function describe(
     case 'step_failed':
       return {
         mark: red(marks.failed),
-        words: `${red('failed')}${attempt}: ${lastLine(textOf(data['error']))}`,
+        words: `${red('failed')}${attempt}: ${errorText(data, paint.marks.ellipsis)}`,
       };
     case 'step_retry':
       return {
@@ -88,7 +90,20 @@ const leaseOf = (data: RunEvent['data']): string => `"${textOf(data['lease'])}"`
 const textOf = (value: unknown): string =>
   typeof value === 'string' ? oneLine(value) : typeof value === 'number' ? String(value) : '';
 
-/** What a command said last is nearest to why it failed. */
-function lastLine(text: string): string {
-  return oneLine(text).slice(-LONGEST_ERROR);
+/** What a command said last is nearest to why it failed; what we say ourselves is read from its beginning. */
+function errorText(data: RunEvent['data'], ellipsis: string): string {
+  const raw = typeof data['error'] === 'string' ? data['error'].trim() : '';
+  const isOutput = data['reason'] === 'exit-code' || data['reason'] === 'signal';
+  const text = oneLine(raw);
+  if (text.length <= LONGEST_ERROR) return text;
+  if (!isOutput) return `${text.slice(0, LONGEST_ERROR)}${ellipsis}`;
+  // Whole lines from the end, as many as fit; of a line that is too long alone, its beginning.
+  const lines = raw.split('\n').map(oneLine);
+  let shown = '';
+  for (const line of lines.reverse()) {
+    const more = shown === '' ? line : `${line} ${shown}`;
+    if (more.length > LONGEST_ERROR) break;
+    shown = more;
+  }
+  return shown === '' ? `${lines[0]!.slice(0, LONGEST_ERROR)}${ellipsis}` : `${ellipsis} ${shown}`;
 }

@@ -173,14 +173,15 @@ function footLines(
 
 /** Says why nothing is heard of a run. */
 export function noticeText(notice: Notice, now: number): string {
-  const since = seconds(now - notice.since);
+  const pastMs = now - notice.since;
+  const since = pastMs < 1_000 ? '' : ` ${seconds(pastMs)}`;
   switch (notice.kind) {
     case 'no-worker':
-      return `waiting for a worker … ${since}`;
+      return `waiting for a worker …${since}`;
     case 'no-server':
-      return `the server does not answer … ${since}`;
+      return `the server does not answer …${since}`;
     case 'stuck':
-      return `stuck for ${since}: the workflow's code has failed ${notice.attempts} times (planwright doctor)`;
+      return `stuck${since === '' ? '' : ` for${since}`}: the workflow's code has failed ${notice.attempts} times (planwright doctor)`;
     default:
       return notice satisfies never;
   }
