@@ -286,7 +286,7 @@ test('a run in several legs is followed, steered and recorded as one', async () 
   for await (const { run, events, isFinal } of planwright.followRun(runId)) {
     told.push(
       ...events.flatMap(({ event_type: type, data }) =>
-        type === 'step_succeeded' ? [String(data['step_id'])] : [],
+        type === 'step_succeeded' ? [data['step_id'] as string] : [],
       ),
     );
     if (!steered && run?.counts.succeeded === 40) {
