@@ -51,7 +51,7 @@ export async function placeFor(
   mkdirSync(demos, { recursive: true, mode: 0o700 }); // perhaps the first thing in the state directory, which is private
   const made = await makeDemo({
     directory: join(demos, ulid().toLowerCase()),
-    ...(demo ? { conflicts: 'safe', gate: true } : {}),
+    ...(demo ? { conflicts: 'all', gate: true } : {}),
   });
   const why = demo ? 'as asked' : "this is Planwright's own checkout, and no --root was given";
   return {

@@ -23,9 +23,18 @@ import { repositoryAt } from './repository.js';
  */
 export async function withLeaseNames(plan: Plan, root: string): Promise<Plan> {
   if (!allNames(plan).some(isRepositoryLease)) return plan;
-  const known = new Map<string, string>();
-  for (const name of new Set(allNames(plan))) known.set(name, await leaseNameAt(name, root));
+  const known = new Map<string, string | null>();
+  for (const name of new Set(allNames(plan))) known.set(name, await nameOrNone(name, root));
   return renamed(plan, (name) => known.get(name)!);
+}
+
+/** A "?" at the end: if it can be found out. A plan whose steps say better what is wrong with a repository leaves it to them. */
+async function nameOrNone(name: string, root: string): Promise<string | null> {
+  if (!isRepositoryLease(name) || !name.endsWith('?')) return leaseNameAt(name, root);
+  return leaseNameAt(name.slice(0, -1), root).catch((error: unknown) => {
+    if (error instanceof PlanwrightError) return null;
+    throw error;
+  });
 }
 
 const allNames = (plan: Plan): readonly string[] => [
@@ -36,9 +45,9 @@ const allNames = (plan: Plan): readonly string[] => [
   ]),
 ];
 
-function renamed(plan: Plan, nameOf: (name: string) => string): Plan {
+function renamed(plan: Plan, nameOf: (name: string) => string | null): Plan {
   const names = (list: readonly string[] | undefined): { exclusive?: readonly string[] } =>
-    list === undefined ? {} : { exclusive: [...new Set(list.map(nameOf))] };
+    list === undefined ? {} : { exclusive: [...new Set(list.flatMap((name) => nameOf(name) ?? []))] };
   const step = (one: Step): Step => ({
     ...one,
     ...names(one.exclusive),

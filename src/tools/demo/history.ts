@@ -36,6 +36,10 @@ const TOTAL = [
   '',
 ].join('\n');
 
+/** Settings as a file that both sides change: prettier's way of JSON, one entry a line. */
+const shop = (entries: Readonly<Record<string, unknown>>): string =>
+  `${JSON.stringify({ name: 'Bakery', currency: 'EUR', ...entries }, null, 2)}\n`;
+
 /** A tiny picture of one colour: a PNG as far as git is concerned. */
 const picture = (colour: number): Buffer =>
   Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, colour]);
@@ -73,6 +77,7 @@ export function sharedHistory(gate: boolean): DemoCommit[] {
       files: {
         'assets/sign.png': picture(1),
         'dist/page.map': '{"version":3,"mappings":"AAAA"}\n',
+        'config/shop.json': shop({ tax: 7 }),
         ...(gate ? { 'check.mjs': GATE } : {}),
       },
     },
@@ -88,7 +93,10 @@ export function yourHistory(conflicts: DemoConflicts): DemoCommit[] {
     files['assets/sign.png'] = picture(2);
     files['dist/page.map'] = '{"version":3,"mappings":"AACA"}\n';
   }
-  if (conflicts === 'all') files['src/prices.mjs'] = PRICES.replace('320', '340');
+  if (conflicts === 'all') {
+    files['src/prices.mjs'] = PRICES.replace('320', '340');
+    files['config/shop.json'] = shop({ tax: 7, receipt: true });
+  }
   return [
     { who: YOU, atSec: START + 2 * DAY, subject: 'Print receipts', files },
     {
@@ -110,13 +118,16 @@ export function colleagueHistory(conflicts: DemoConflicts): DemoCommit[] {
     files['assets/sign.png'] = picture(3);
     files['dist/page.map'] = '{"version":3,"mappings":"AADA"}\n';
   }
-  if (conflicts === 'all') files['src/prices.mjs'] = PRICES.replace('320', '360');
+  if (conflicts === 'all') {
+    files['src/prices.mjs'] = PRICES.replace('320', '360');
+    files['config/shop.json'] = shop({ tax: 19 });
+  }
   // Later than yours: where time decides, this side wins.
   return [{ who: COLLEAGUE, atSec: START + 4 * DAY, subject: 'Say when it is open', files }];
 }
 
 /** Paths in conflict, for the sentence. */
-export const CONFLICTING: Readonly<Record<DemoConflicts, number>> = { none: 0, safe: 2, all: 3 };
+export const CONFLICTING: Readonly<Record<DemoConflicts, number>> = { none: 0, safe: 2, all: 4 };
 
 /** Returns commits as `git fast-import` reads them. */
 export function importStream(ref: string, from: string | null, commits: readonly DemoCommit[]): Buffer {

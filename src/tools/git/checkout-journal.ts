@@ -3,7 +3,7 @@
  * was going on, and which `index.lock` is ours.
  */
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rm } from 'node:fs/promises';
+import { link, open, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { syncDirectory, writeAtomically } from './atomic-file.js';
@@ -19,6 +19,11 @@ export interface Journal {
   readonly owner: string;
   readonly host: string;
   readonly at: string;
+  /**
+   * Git directories that are moved out of the work tree, so that the files beside them can be tracked. Until the branch
+   * has moved they are moved back; `to` is `from` before the commit is made.
+   */
+  readonly taken?: readonly { readonly from: string; readonly to: string }[];
   /** What the `index.lock` of this move holds: so a lock of somebody else is never taken for ours. */
   readonly token: string;
 }
@@ -28,12 +33,14 @@ const journalPath = (checkout: Repository): string =>
 export const indexPath = (checkout: Repository): string => join(checkout.gitDir, 'index');
 /** Where the new index is made. */
 export const newIndexPath = (checkout: Repository): string => join(checkout.gitDir, 'planwright', 'index');
+/** The content of our `index.lock`, before it is one. */
+const lockTokenPath = (checkout: Repository): string => join(checkout.gitDir, 'planwright', 'index-lock');
 export const indexLockPath = (checkout: Repository): string => join(checkout.gitDir, 'index.lock');
 
 /** Writes the note; it is on the disk before anything is touched. */
 export async function openJournal(
   checkout: Repository,
-  move: Pick<Journal, 'branch' | 'from' | 'to' | 'owner'>,
+  move: Pick<Journal, 'branch' | 'from' | 'to' | 'owner' | 'taken'>,
 ): Promise<Journal> {
   const journal: Journal = {
     format: 1,
@@ -42,8 +49,19 @@ export async function openJournal(
     at: new Date().toISOString(),
     token: `planwright ${randomBytes(16).toString('hex')}\n`,
   };
-  await writeAtomically(journalPath(checkout), `${JSON.stringify(journal, null, 2)}\n`);
+  await writeJournal(checkout, journal);
   return journal;
+}
+
+async function writeJournal(checkout: Repository, journal: Journal): Promise<void> {
+  await writeAtomically(journalPath(checkout), `${JSON.stringify(journal, null, 2)}\n`);
+}
+
+/** Writes where the branch goes, once that is known. */
+export async function journalTo(checkout: Repository, journal: Journal, to: string): Promise<Journal> {
+  const known = { ...journal, to };
+  await writeJournal(checkout, known);
+  return known;
 }
 
 /** Returns the note, or null. One that cannot be read is treated as none: it was written whole, so it is not ours. */
@@ -68,14 +86,18 @@ export async function readJournal(checkout: Repository): Promise<Journal | null>
 export async function closeJournal(checkout: Repository, journal: Journal): Promise<void> {
   await dropNewIndex(checkout);
   if (await holdsIndex(checkout, journal)) await rm(indexLockPath(checkout), { force: true });
+  await rm(lockTokenPath(checkout), { force: true });
   await rm(journalPath(checkout), { force: true });
   await syncDirectory(join(checkout.gitDir, 'planwright'));
 }
 
-/** Removes the index that was being made, and git's lock beside it: both are ours alone. */
+/** Removes the index that was being made, and what lies beside it: all is ours alone. */
 export async function dropNewIndex(checkout: Repository): Promise<void> {
   await rm(newIndexPath(checkout), { force: true });
-  await rm(`${newIndexPath(checkout)}.lock`, { force: true });
+  // git's locks beside it, and what else is made for it
+  for (const rest of ['.lock', '-gitmodules', '-gitmodules.lock']) {
+    await rm(`${newIndexPath(checkout)}${rest}`, { force: true });
+  }
 }
 
 /** Tells whether `index.lock` is there and belongs to this move. */
@@ -94,10 +116,30 @@ export async function holdsIndex(checkout: Repository, journal: Journal): Promis
  */
 export async function takeIndex(checkout: Repository, journal: Journal): Promise<boolean> {
   if (await holdsIndex(checkout, journal)) return true;
+  const token = lockTokenPath(checkout);
+  await writeAtomically(token, journal.token);
   try {
-    const file = await open(indexLockPath(checkout), 'wx');
+    // There with its content or not at all: an empty one, left by a kill, would be nobody's and stay.
+    await link(token, indexLockPath(checkout));
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    if (!NO_LINKS.has(code ?? '')) throw error;
+    return await makeLock(indexLockPath(checkout), journal.token);
+  } finally {
+    await rm(token, { force: true });
+  }
+}
+
+/** What file systems without hard links answer. */
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV', 'EMLINK']);
+
+async function makeLock(path: string, token: string): Promise<boolean> {
+  try {
+    const file = await open(path, 'wx');
     try {
-      await file.writeFile(journal.token);
+      await file.writeFile(token);
       await file.sync();
     } finally {
       await file.close();

@@ -71,10 +71,11 @@ async function writeFiles(
 ): Promise<Obstacle | null> {
   const index = await copyOfIndex(checkout);
   try {
+    const env = { GIT_INDEX_FILE: index };
+    // A file that was only touched, or came by a copy of the whole clone, would be refused as changed. 1: some are.
+    await gitIn(checkout, ['update-index', '-q', '--refresh'], { env, accept: [0, 1] });
     // Checks everything before it writes the first file.
-    await gitIn(checkout, ['read-tree', '-m', '-u', journal.from, journal.to], {
-      env: { GIT_INDEX_FILE: index },
-    });
+    await gitIn(checkout, ['read-tree', '-m', '-u', journal.from, journal.to], { env });
     await replaceIndex(checkout, index);
     return null;
   } catch (error) {
@@ -96,14 +97,16 @@ async function isBegun(checkout: Repository, objects: Objects, journal: Journal)
   return false;
 }
 
-async function copyOfIndex(checkout: Repository): Promise<string> {
+/** Makes the copy in which a new index is built. */
+export async function copyOfIndex(checkout: Repository): Promise<string> {
   const copy = newIndexPath(checkout);
   await dropNewIndex(checkout);
   await copyFile(indexPath(checkout), copy);
   return copy;
 }
 
-async function replaceIndex(checkout: Repository, index: string): Promise<void> {
+/** Puts the new index in the place of the old one. */
+export async function replaceIndex(checkout: Repository, index: string): Promise<void> {
   const file = await open(index, 'r');
   try {
     await file.sync();

@@ -11,6 +11,7 @@ import {
   type Journal,
 } from './checkout-journal.js';
 import { bringTo, ForeignChanges } from './checkout-move.js';
+import { giveBack } from './git-directories.js';
 import type { Objects } from './objects.js';
 import { readRef } from './refs.js';
 import type { Repository } from './repository.js';
@@ -55,14 +56,17 @@ export async function settle(checkout: Repository, objects: Objects): Promise<Se
     return { kind: 'obsolete', journal };
   }
   if (!(await takeIndex(checkout, journal))) return foreign([]);
+  // Nothing but git directories was moved yet: the files are the person's own.
+  const isTaking = journal.taken !== undefined && at === journal.from;
   try {
-    await bringTo(checkout, objects, journal, at === journal.to ? 'to' : 'from');
+    if (isTaking) await giveBack(checkout, journal);
+    else await bringTo(checkout, objects, journal, at === journal.to ? 'to' : 'from');
   } catch (error) {
     if (error instanceof ForeignChanges) return foreign(error.paths);
     throw error;
   }
   await closeJournal(checkout, journal);
-  return { kind: at === journal.to ? 'finished' : 'undone', journal };
+  return { kind: at === journal.to && !isTaking ? 'finished' : 'undone', journal };
 }
 
 async function exists(path: string): Promise<boolean> {

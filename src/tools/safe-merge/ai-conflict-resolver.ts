@@ -1,85 +1,173 @@
 /**
  * Step 9: what is left in conflict, and the finished merge when nothing is.
  */
-import { writeCommit } from '../git/commit.js';
-import { withObjects } from '../git/objects.js';
+import { withObjects, type Objects } from '../git/objects.js';
 import { shownPath } from '../git/path-bytes.js';
+import { changeTree } from '../git/tree.js';
+import { finishMerge, keepUnfinished } from './finish-merge.js';
 import { mergeOf, required, type MergeRecord, type ResolutionRecord } from './merge-record.js';
-import { wholeNumber } from './options.js';
-import { setOwnRefs } from './own-refs.js';
-import { Stopped, type Problem } from './reasons.js';
-import { runRefs } from './state.js';
+import { fraction, oneOf, textOf, wholeNumber } from './options.js';
+import { Stopped, type Problem, type Report } from './reasons.js';
+import { resolveLeft, type ResolverLimits } from './resolver.js';
+import { layOut } from './settle-worktree.js';
 import { shownSource, type Target } from './target.js';
 import type { Context, Finding, OptionValues, Tool } from './tool.js';
-import { counted, short } from './words.js';
+import { counted, listed, short } from './words.js';
+
+const ENDS = ['abort', 'pause'] as const;
 
 export const aiConflictResolver: Tool = {
   name: 'ai_conflict_resolver',
   patternId: 'MERGE-AI-CONFLICT',
   phase: 4,
   phaseName: 'local_merge_and_resolution',
-  summary: 'Finishes the merge when no conflict is left; else names each of them and stops.',
+  summary: 'Asks a resolver about what time may not decide; finishes the merge when no conflict is left.',
   help: [
-    'No resolver can be plugged in yet: what time may not decide is left to a person.',
-    'Exit codes: 0 no conflict is left, 1 some are, 2 more than --max-files are.',
+    'A resolver is a command of yours: the three versions of a file in, merged text and a confidence out; see',
+    'docs/safe-merge.md. How the same lines were resolved before is tried first. Without one, a person decides.',
+    'Exit codes: 0 no conflict is left (or --on-unresolved pause), 1 some are, 2 more than --max-files are.',
   ].join('\n'),
   options: [
     {
+      flags: '--resolver <command>',
+      description:
+        'a line for the shell, or a JSON list of program and arguments; default: SAFE_MERGE_RESOLVER',
+      default: '',
+    },
+    {
+      flags: '--check <command>',
+      description: 'must accept each resolved file (SAFE_MERGE_FILE); default: SAFE_MERGE_CHECK',
+      default: '',
+    },
+    {
       flags: '--max-files <count>',
-      description: 'more files in conflict than this stop with exit code 2',
+      description: 'more files in conflict than this are not asked about, and stop with exit code 2',
       default: '20',
     },
+    { flags: '--max-seconds <count>', description: 'the most one file may take', default: '120' },
+    {
+      flags: '--min-confidence <number>',
+      description: 'from 0 to 1; less is left to a person',
+      default: '0.7',
+    },
+    {
+      flags: '--on-unresolved <what>',
+      description: 'abort; or pause: succeed, and leave the rest to conflict_settle',
+      default: 'abort',
+    },
   ],
+  endsPhase: true,
   tolerated: false,
   run: finishStep,
 };
 
 async function finishStep(context: Context, options: OptionValues): Promise<Finding> {
   const maxFiles = wholeNumber('conflicts_unresolved', options, 'max-files');
+  const limits = limitsOf(context, options);
+  const onUnresolved = oneOf('conflicts_unresolved', options, 'on-unresolved', ENDS);
+  const head = { max_files: maxFiles };
   const merge = await mergeOf(context);
-  if (merge.action !== 'conflicts') {
-    return finding('no conflicts', {
-      action: 'clean',
-      total_conflicts: 0,
-      max_files: maxFiles,
-      result: merge.result,
-    });
-  }
-  const resolution = await required(context, 'timestamp_resolver', 'conflicts_unresolved');
-  if (resolution.left.length > 0) throw unresolved(context.target, merge, resolution, maxFiles);
-  const result = await finish(context, merge, resolution);
-  const report = {
-    action: 'clean',
-    total_conflicts: 0,
-    max_files: maxFiles,
-    result,
-    resolved: resolution.resolved,
-  };
-  return finding(`all conflicts are resolved: ${short(result)}`, report);
+  if (merge.action !== 'conflicts') return finding('no conflicts', { ...head, result: merge.result });
+  const before = await required(context, 'timestamp_resolver', 'conflicts_unresolved');
+  return withObjects(context.repository, context.directory, async (objects) => {
+    const tooMany = before.left.length > maxFiles;
+    const after: Asked =
+      tooMany || context.dryRun ? before : await asked(context, objects, merge, before, limits);
+    const report = { ...head, resolved: after.resolved, lessons: after.lessons ?? [] };
+    if (after.left.length === 0) {
+      const result = await finishMerge(context, objects, merge, after.tree);
+      return finding(`all conflicts are resolved: ${short(result)}`, { ...report, result });
+    }
+    const stop = unresolved(context.target, merge, after, report, tooMany ? 2 : 1);
+    if (context.dryRun) return undecided(context, merge, after, report, null, limits.resolver !== '');
+    if (onUnresolved === 'abort') throw stop;
+    await keepUnfinished(context, objects, merge, after.tree);
+    return undecided(context, merge, after, report, await layOut(context, objects, merge, after), false);
+  });
 }
 
-const finding = (summary: string, report: Record<string, unknown>): Finding => ({
+function limitsOf({ env }: Context, options: OptionValues): ResolverLimits {
+  return {
+    resolver: textOf(options, 'resolver') || (env['SAFE_MERGE_RESOLVER'] ?? ''),
+    check: textOf(options, 'check') || (env['SAFE_MERGE_CHECK'] ?? ''),
+    maxSeconds: wholeNumber('conflicts_unresolved', options, 'max-seconds'),
+    minConfidence: fraction('conflicts_unresolved', options, 'min-confidence'),
+  };
+}
+
+/** How far the resolver came. */
+interface Asked extends ResolutionRecord {
+  readonly lessons?: readonly unknown[];
+}
+
+async function asked(
+  context: Context,
+  objects: Objects,
+  merge: MergeRecord,
+  { tree, resolved, left }: ResolutionRecord,
+  limits: ResolverLimits,
+): Promise<Asked> {
+  const answer = await resolveLeft(context, objects, merge, left, limits);
+  const changed = tree !== null && answer.contents.size > 0;
+  return {
+    tree: changed ? await changeTree(objects, tree, answer.contents) : tree,
+    resolved: [...resolved, ...answer.resolved],
+    left: answer.left,
+    lessons: answer.lessons,
+  };
+}
+
+/** The plan's outputs are there on every ending that goes on. */
+const finding = (summary: string, report: Report): Finding => ({
   summary,
-  report: { conflict_files: [], ...report },
+  report: { action: 'clean', conflict_files: [], total_conflicts: 0, ...report },
+  result: { undecided: 0, summary: '' },
 });
 
-/** Makes the merge commit of the resolved tree. */
-async function finish(context: Context, merge: MergeRecord, { tree }: ResolutionRecord): Promise<string> {
-  const { people, at_sec: atSec, message } = merge.commit;
-  if (tree === null || people === null) throw new Error('BUG: conflicts were resolved without a tree');
-  return withObjects(context.repository, context.directory, async (objects) => {
-    const result = await writeCommit(objects, { tree, parents: merge.parents, message, people, atSec });
-    const set = { [runRefs(context.run).merge]: result };
-    await setOwnRefs(context.repository, set, `${context.run} resolved`, 'conflicts_unresolved');
-    return result;
-  });
+const MAX_SUMMARY = 1500;
+
+/** What a person is asked. */
+function undecided(
+  { target, run, dryRun }: Context,
+  merge: MergeRecord,
+  { left, tree }: ResolutionRecord,
+  report: Report,
+  worktree: string | null,
+  wouldAsk: boolean,
+): Finding {
+  const count = counted(left.length, 'file');
+  const names = left.map(({ path, kind, why }) => `- ${shownPath(path)} (${kind}): ${why}`).join('\n');
+  const cut = names.length > MAX_SUMMARY ? `${names.slice(0, MAX_SUMMARY)} …` : names;
+  const text = [
+    `${count} of ${target.branch} and ${shownSource(target)} in conflict:`,
+    cut,
+    'ours: keep the versions of the branch here. theirs: take those that are merged in. abort: leave everything as it is.',
+    ...(worktree === null ? [] : [`resolved: first resolve them in ${worktree}, and git add each.`]),
+  ].join('\n');
+  const would = wouldAsk ? 'the resolver would be asked about' : 'a person must decide';
+  return {
+    summary: `${would} ${count}: ${listed(left.map(({ path }) => path))}`,
+    report: {
+      ...report,
+      action: 'undecided',
+      conflict_files: left,
+      total_conflicts: left.length,
+      tree,
+      worktree,
+      parents: merge.parents,
+      result: null,
+    },
+    // In a dry run nobody is asked.
+    result: { undecided: dryRun ? 0 : left.length, summary: text, worktree: worktree ?? '', run },
+  };
 }
 
 function unresolved(
   target: Target,
   merge: MergeRecord,
   resolution: ResolutionRecord,
-  maxFiles: number,
+  report: Report,
+  exitCode: 1 | 2,
 ): Stopped {
   const hint = `Merge by hand (git switch ${target.branch} && git merge ${mergeArgument(target, merge)}), resolve, commit, then start again: the result is pushed.`;
   const problems = resolution.left.map(({ path, kind, class: name, why }): Problem => ({
@@ -94,17 +182,16 @@ function unresolved(
   };
   return new Stopped(
     {
-      exitCode: problems.length > maxFiles ? 2 : 1,
+      exitCode,
       reasonCode: 'conflicts_unresolved',
       problems: [first, ...problems],
     },
     {
+      ...report,
       action: 'manual_review',
       conflict_files: resolution.left,
       total_conflicts: resolution.left.length,
-      max_files: maxFiles,
       result: null,
-      resolved: resolution.resolved,
     },
   );
 }

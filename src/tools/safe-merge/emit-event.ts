@@ -63,6 +63,7 @@ async function emit(context: Context, options: OptionValues): Promise<Finding> {
     },
     context.now(),
   );
+  if (context.dryRun) return { summary: `would be written to ${file}`, report: { events_file: file, event } };
   return write(context, file, event);
 }
 

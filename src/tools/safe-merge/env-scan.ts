@@ -1,7 +1,7 @@
 /**
  * Step 1: may this branch be moved at all?
  */
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { trackingRef } from '../git/remote.js';
 import { readRef, readRefs } from '../git/refs.js';
@@ -9,7 +9,8 @@ import { checkGitVersion, gitIn, line, type Repository } from '../git/repository
 import { examine, type Examined } from './examine.js';
 import { setOwnRefs } from './own-refs.js';
 import { Stopped, type Problem, type Report } from './reasons.js';
-import { recover } from './recover.js';
+import { recover, type Recovered } from './recover.js';
+import { sweepOwnLocks } from './run-lock.js';
 import { REPORT_FILES, runRefs, type RunKey } from './state.js';
 import { shownSource } from './target.js';
 import type { Context, Finding, Tool } from './tool.js';
@@ -27,6 +28,7 @@ export const envScan: Tool = {
     'Exit codes: 0 ready, 1 not ready (abort_reasons in the report), 2 wrong use.',
   ].join('\n'),
   options: [],
+  endsPhase: true,
   tolerated: false,
   run: scan,
 };
@@ -34,11 +36,15 @@ export const envScan: Tool = {
 async function scan(context: Context): Promise<Finding> {
   const { repository, target, directory } = context;
   await checkGitVersion(repository);
+  const swept = context.dryRun ? [] : await sweepOwnLocks(repository, context.run);
   await forgetEarlierRun(repository, directory, context.run);
-  const recovered = await recover(repository, directory, target.branch);
+  const recovered = context.dryRun ? NOTHING : await recover(repository, directory, target.branch);
   const examined = await examine(repository, target, context.now);
   const problems = [...recovered.problems, ...examined.problems];
-  const report = await describe(context, examined, problems, recovered.notes);
+  const report = await describe(context, examined, problems, [
+    ...swept.map((lock) => `an earlier run was killed and left "${lock}": removed.`),
+    ...recovered.notes,
+  ]);
   const [first, ...more] = problems;
   if (first !== undefined) {
     throw new Stopped({ exitCode: 1, reasonCode: 'env_scan_failed', problems: [first, ...more] }, report);
@@ -50,9 +56,16 @@ async function scan(context: Context): Promise<Finding> {
   };
 }
 
+/** A dry run only looks: what a killed run left is then named as what stands in the way. */
+const NOTHING: Recovered = { notes: [], problems: [] };
+
 /** Reports and refs of a run of the same name would be taken for this one's. The rollback point stays. */
 async function forgetEarlierRun(repository: Repository, directory: string, run: RunKey): Promise<void> {
   for (const file of Object.values(REPORT_FILES)) await rm(join(directory, file), { force: true });
+  // What killed tools of it were at: nobody is, while this one has the run.
+  for (const name of await readdir(directory)) {
+    if (/^objects-|\.tmp$/.test(name)) await rm(join(directory, name), { recursive: true, force: true });
+  }
   const { target, source, conflicts, merge } = runRefs(run);
   const stale = await readRefs(repository, [target, source, conflicts, merge]);
   const gone = Object.fromEntries([...stale.keys()].map((ref) => [ref, null]));

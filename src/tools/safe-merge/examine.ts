@@ -23,6 +23,7 @@ import { counted, listed } from './words.js';
 /** A work tree that was looked at. */
 export interface ExaminedCheckout {
   readonly path: string;
+  readonly gitDir: string;
   /** It holds the target branch, so that it moves with it. */
   readonly moves: boolean;
   readonly operations: readonly Operation[];
@@ -206,7 +207,15 @@ async function examineCheckout(
   const untracked = status.untracked.filter(
     (path) => !nested.includes(path) && !TRACES.some((trace) => trace.test(path)),
   );
-  return { path: top, moves, operations, locks, status: { ...status, untracked }, nested };
+  return {
+    path: top,
+    gitDir: checkout.gitDir,
+    moves,
+    operations,
+    locks,
+    status: { ...status, untracked },
+    nested,
+  };
 }
 
 async function lastingLocks(

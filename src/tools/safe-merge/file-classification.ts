@@ -32,6 +32,7 @@ export const fileClassification: Tool = {
   options: [
     { flags: '--policy <file>', description: 'the policy to use; relative to where you stand', default: '' },
   ],
+  endsPhase: true,
   tolerated: false,
   run: classify,
 };

@@ -5,20 +5,24 @@
 import { join } from 'node:path';
 import { isAncestor } from '../git/merge-tree.js';
 import { type Objects, withObjects } from '../git/objects.js';
-import { LockUnavailable, type ProcessLock, takeLock } from '../git/process-lock.js';
+import type { ProcessLock } from '../git/process-lock.js';
 import { examine } from './examine.js';
+import { holdToLeases } from './fence.js';
 import { fetchTarget } from './git-fetch.js';
 import { authorshipOf, keep, readTips } from './git-merge.js';
-import { integrate, type Integration, type Tips } from './integrate.js';
+import { passGates } from './gates.js';
+import { integrate, type Integration } from './integrate.js';
 import { landingProblem, landLocally, type Landing } from './land-locally.js';
 import { refuseLfs } from './lfs.js';
 import { handedOn, mergeOf } from './merge-record.js';
 import { wholeNumber } from './options.js';
 import { publish } from './publish.js';
+import { holdBranch, noted } from './push-lock.js';
+import { finishedMerge, learn, type Plan, planned } from './push-plan.js';
 import { Stopped, stopped, type Problem, type Report } from './reasons.js';
-import { lockFile, readReport, REPORT_FILES } from './state.js';
+import { readReport, REPORT_FILES, type RunKey } from './state.js';
 import type { Context, Finding, OptionValues, Tool } from './tool.js';
-import { listed, short } from './words.js';
+import { counted, listed, short } from './words.js';
 
 export const guardedPush: Tool = {
   name: 'guarded_push',
@@ -41,6 +45,7 @@ export const guardedPush: Tool = {
       default: '3',
     },
   ],
+  endsPhase: true,
   tolerated: false,
   run: pushStep,
 };
@@ -48,22 +53,59 @@ export const guardedPush: Tool = {
 async function pushStep(context: Context, options: OptionValues): Promise<Finding> {
   const timeout = wholeNumber('guarded_push_failed', options, 'timeout');
   const rounds = wholeNumber('guarded_push_failed', options, 'rounds');
+  if (context.dryRun) return wouldPush(context);
   const plan = await planned(context);
-  const lock = await hold(context, timeout);
+  const lock = await holdBranch(context, 'guarded_push_failed', timeout);
   try {
-    return await withObjects(context.repository, context.directory, (objects) =>
+    await holdToLeases(context);
+    const finding = await withObjects(context.repository, context.directory, (objects) =>
       pushInRounds({ context, objects, lock, rounds }, plan),
     );
+    await learn(context, plan.lessons);
+    return finding;
   } finally {
     await lock.release();
   }
 }
 
-/** What is to be published. */
-interface Plan {
-  readonly action: 'up_to_date' | 'fast_forward' | 'ahead' | 'merged';
-  readonly tips: Tips;
-  readonly result: string;
+/** Looks at everything that would be looked at before the push, the remote included. */
+async function wouldPush(context: Context): Promise<Finding> {
+  const { repository, target, run } = context;
+  const merge = await mergeOf(context);
+  const report = { action: 'dry_run', pushed: false, local_updated: false };
+  const none = { ...report, commit: '' };
+  if ((await finishedMerge(context, merge)).result === null) {
+    return { summary: 'would push nothing before the conflicts are decided', report, result: none };
+  }
+  const plan = await planned(context);
+  const { tips, result } = plan;
+  return withObjects(repository, context.directory, async (objects) => {
+    const { problems, remote } = await examine(repository, target, context.now);
+    const [problem, ...more] = problems;
+    if (problem !== undefined) throw unfit([problem, ...more]);
+    if (remote === null) throw new Error('BUG: a fit repository has a remote');
+    const from = tips.local;
+    const obstacle = await landingProblem({
+      repository,
+      objects,
+      remote,
+      target,
+      owner: run,
+      from,
+      to: result,
+    });
+    if (obstacle !== null) throw unfit([obstacle]);
+    const would = [
+      ...(result === tips.remote ? [] : [`push ${short(result)} to ${remote.name}/${target.branch}`]),
+      ...(result === from ? [] : [`bring ${target.branch} here to ${short(result)}`]),
+    ];
+    const finding = { ...report, would, commit: result, rounds: 0 };
+    return {
+      summary: `would ${would.join(' and ') || 'do nothing'}`,
+      report: finding,
+      result: { ...none, commit: result },
+    };
+  });
 }
 
 interface Work {
@@ -71,40 +113,6 @@ interface Work {
   readonly objects: Objects;
   readonly lock: ProcessLock;
   readonly rounds: number;
-}
-
-async function planned(context: Context): Promise<Plan> {
-  const merge = await mergeOf(context);
-  const finished =
-    merge.action === 'conflicts' ? await handedOn(context.directory, 'ai_conflict_resolver') : null;
-  const result = merge.result ?? finished?.result ?? null;
-  if (result === null || merge.action === 'refused') {
-    throw stopped('conflicts_unresolved', 2, {
-      code: 'conflicts_unresolved',
-      message: 'the merge has conflicts that are not resolved: there is nothing to publish.',
-      hint: 'ai_conflict_resolver names them and says what to do.',
-    });
-  }
-  return { action: merge.action === 'conflicts' ? 'merged' : merge.action, tips: merge.tips, result };
-}
-
-async function hold({ repository, target }: Context, timeout: number): Promise<ProcessLock> {
-  try {
-    const lock = await takeLock(lockFile(repository, target.branch), timeout);
-    if (lock !== null) return lock;
-  } catch (error) {
-    if (!(error instanceof LockUnavailable)) throw error;
-    throw stopped('guarded_push_failed', 1, {
-      code: 'lock_unavailable',
-      message: error.message,
-      hint: 'Install it and start again.',
-    });
-  }
-  throw stopped('guarded_push_failed', 2, {
-    code: 'lock_timeout',
-    message: `another run has been publishing "${target.branch}" of this repository for more than ${timeout} s.`,
-    hint: 'Wait until it has ended, then start again; or give more time (--timeout).',
-  });
 }
 
 async function pushInRounds(work: Work, first: Plan): Promise<Finding> {
@@ -144,19 +152,15 @@ async function pushOnce(
   const landing: Landing = { repository, objects, remote, target, owner: run, from: tip, to: result };
   const obstacle = await landingProblem(landing);
   if (obstacle !== null) throw unfit([obstacle]);
-  let pushed = false;
   if (result !== tips.remote) {
     await refuseLfs(context, objects, tips.remote, result);
-    const publication = { repository, objects, remote, target, run, expected: tips.remote, commit: result };
-    const published = await publish(publication);
-    if (published.kind === 'moved') {
-      return overtaken(
-        `"${target.branch}" moved on "${remote.name}", to ${short(published.found ?? 'nothing')}`,
-      );
-    }
-    pushed = true;
+    await checkGates(context, objects, result);
   }
-  const left = await landLocally(landing);
+  const checkouts = examined.checkouts.filter((checkout) => checkout.moves);
+  await holdToLeases(context); // once more: gates and merges take their time
+  const outcome = await noted(landing, checkouts, () => bothSides(landing, run, tips.remote));
+  if ('why' in outcome) return outcome;
+  const { pushed, left } = outcome;
   const report: Report = {
     action: plan.action,
     pushed,
@@ -173,6 +177,33 @@ async function pushOnce(
     report,
     result: { action: plan.action, commit: result, pushed },
   };
+}
+
+/** What is pushed is what the gates saw, or they see it now: after another round, or when they ran on something else. */
+async function checkGates(context: Context, objects: Objects, result: string): Promise<void> {
+  const gates = await handedOn(context.directory, 'merge_gate');
+  if (gates === null || gates.commands.length === 0 || gates.commit === result) return;
+  context.say(`guarded_push: running ${counted(gates.commands.length, 'gate')} on ${short(result)}`);
+  await passGates(context, objects, result, gates);
+}
+
+interface Landed {
+  readonly pushed: boolean;
+  /** What kept this side from following, or null. */
+  readonly left: Problem | null;
+}
+
+/** The remote first, then here. */
+async function bothSides(landing: Landing, run: RunKey, expected: string): Promise<Landed | Overtaken> {
+  const { repository, objects, remote, target, to: commit } = landing;
+  if (commit === expected) return { pushed: false, left: await landLocally(landing) };
+  const published = await publish({ repository, objects, remote, target, run, expected, commit });
+  if (published.kind === 'moved') {
+    return overtaken(
+      `"${target.branch}" moved on "${remote.name}", to ${short(published.found ?? 'nothing')}`,
+    );
+  }
+  return { pushed: true, left: await landLocally(landing) };
 }
 
 function said({ target }: Context, { action, result }: Plan, pushed: boolean): string {
@@ -219,7 +250,7 @@ async function mergeAgain({ context, objects }: Work, giveUp: Stopped): Promise<
   }
   if (integration.action === 'refused') throw unfit([integration.problem]);
   await keep(repository, objects, run, tips, integration, authorship);
-  return { action: integration.action, tips, result: integration.result };
+  return { action: integration.action, tips, result: integration.result, lessons: [] };
 }
 
 /** Tells whether an earlier attempt of this step brought the merge onto the remote. */

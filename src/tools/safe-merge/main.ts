@@ -50,7 +50,7 @@ function addTool(
   run: (common: CommonOptions, own: OptionValues) => Promise<void>,
 ): void {
   const command = program
-    .command(tool.name)
+    .command(tool.argument === undefined ? tool.name : `${tool.name} ${tool.argument}`)
     .summary(tool.summary)
     .description(`${tool.summary}\n\n${tool.help}`);
   for (const { flags, description, default: value } of tool.options)
@@ -67,8 +67,13 @@ function addTool(
     .option('--run <id>', 'the run this belongs to; default: PLANWRIGHT_RUN_ID, else one for each branch', '')
     .option('--output <file>', 'write the report there, too', '')
     .option('--json', 'print the report', false)
-    .addHelpText('after', `\nExample:\n  planwright-merge ${tool.name} --branch main --output report.json`)
-    .action(async () => {
+    .option('--dry-run', 'say what would be done; change nothing but reports and refs of our own', false)
+    .addHelpText(
+      'after',
+      `\nExample:\n  planwright-merge ${tool.example ?? `${tool.name} --branch main --output report.json`}`,
+    )
+    .action(async (...given: unknown[]) => {
+      const [named] = given;
       const {
         root,
         branch,
@@ -77,14 +82,24 @@ function addTool(
         run: id,
         output,
         json,
+        dryRun,
         ...own
       } = command.opts<CommonOptions & OptionValues>();
-      await run({ root, branch, source, remote, run: id, output, json }, own);
+      await run(
+        { root, branch, source, remote, run: typeof named === 'string' ? named : id, output, json, dryRun },
+        own,
+      );
     });
 }
 
 /** Runs as a program. */
 export async function runMain(): Promise<void> {
+  // `| head` closes the pipe when it has seen enough: the rest is wanted by nobody.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
   process.exitCode = await main(process.argv.slice(2), {
     cwd: process.cwd(),
     env: process.env,

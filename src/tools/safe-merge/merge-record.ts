@@ -4,8 +4,10 @@
 import { join } from 'node:path';
 import type { People } from '../git/commit.js';
 import type { Conflict } from '../git/merge-tree.js';
+import type { GateRecord } from './gates.js';
 import type { Integration, Tips } from './integrate.js';
 import { type Problem, Stopped, stopped, type ReasonCode, type Report } from './reasons.js';
+import type { Lesson } from './remembered.js';
 import { readReport, REPORT_FILES } from './state.js';
 import type { Context } from './tool.js';
 
@@ -43,10 +45,20 @@ export interface ResolutionRecord {
   }[];
 }
 
-/** In `conflicts.json`: the finished merge. */
+/** In `conflicts.json`: the finished merge; `undecided` with the rest of what is known when a person must decide. */
 export interface FinishRecord {
-  readonly action: 'clean' | 'manual_review';
+  readonly action: 'clean' | 'manual_review' | 'undecided';
   readonly result: string | null;
+  readonly tree?: string | null;
+  readonly resolved?: readonly Report[];
+  readonly conflict_files?: ResolutionRecord['left'];
+  readonly lessons?: readonly Lesson[];
+}
+
+/** In `settled.json`. */
+export interface SettleRecord {
+  readonly result: string | null;
+  readonly lessons?: readonly Lesson[];
 }
 
 /** In `file_classes.json`, as far as it is needed later. */
@@ -62,6 +74,8 @@ export interface Records {
   readonly git_merge: MergeRecord;
   readonly timestamp_resolver: ResolutionRecord;
   readonly ai_conflict_resolver: FinishRecord;
+  readonly conflict_settle: SettleRecord;
+  readonly merge_gate: GateRecord;
   readonly file_classification: ClassesRecord;
 }
 
@@ -74,6 +88,10 @@ const isList: Check = Array.isArray;
 const isTexts: Check = (value) => Array.isArray(value) && value.every(isText);
 const isIds: Check = (value) => Array.isArray(value) && value.every(isId);
 const isObject: Check = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isOptional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
 const isTips: Check = (value) =>
   isObject(value) && Object.values(value as object).length === 3 && isIds(Object.values(value as object));
 
@@ -94,7 +112,16 @@ const CHECKS: { readonly [Name in keyof Records]: Readonly<Partial<Record<keyof 
     problems: isList,
   },
   timestamp_resolver: { tree: isIdOrNull, resolved: isList, left: isList },
-  ai_conflict_resolver: { action: isText, result: isIdOrNull },
+  ai_conflict_resolver: {
+    action: isText,
+    result: isIdOrNull,
+    tree: isOptional(isIdOrNull),
+    resolved: isOptional(isList),
+    conflict_files: isOptional(isList),
+    lessons: isOptional(isList),
+  },
+  merge_gate: { commands: isTexts, maxSeconds: Number.isInteger, commit: isIdOrNull, tree: isIdOrNull },
+  conflict_settle: { result: isIdOrNull, lessons: isOptional(isList) },
   file_classification: {
     commit: isId,
     rules: (value) => isObject(value) && Object.values(value as object).every(isTexts),

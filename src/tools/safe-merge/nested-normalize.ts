@@ -3,17 +3,19 @@
  */
 import { resolve } from 'node:path';
 import { identity } from '../git/commit.js';
-import { withObjects } from '../git/objects.js';
-import { gitIn, line, type Repository } from '../git/repository.js';
-import { moveRefs, readRef } from '../git/refs.js';
+import type { BranchName } from '../git/names.js';
+import { readRef } from '../git/refs.js';
+import type { Repository } from '../git/repository.js';
 import { readStatus } from '../git/status.js';
-import { writeCommit, type People } from '../git/commit.js';
 import { checkedOut } from '../git/worktrees.js';
+import { applySteps, type Base } from './nested-apply.js';
 import { describeScan, strays } from './nested-detect.js';
 import { type NestedRepo, scanNested } from './nested-repos.js';
-import { type Action, keepAsSubmodule, absorb, type Taking } from './nested-take-in.js';
+import { type Action, absorb, keepAsSubmodule, type Step, type Taking } from './nested-take-in.js';
 import { isGiven, oneOf, textOf } from './options.js';
-import { type Report, stopped, type Stopped } from './reasons.js';
+import { holdBranch } from './push-lock.js';
+import { type Report, Stopped, stopped } from './reasons.js';
+import { recover } from './recover.js';
 import { readReport, REPORT_FILES } from './state.js';
 import type { Context, Finding, OptionValues, Tool } from './tool.js';
 import { counted, listed } from './words.js';
@@ -54,6 +56,7 @@ export const nestedNormalize: Tool = {
     { flags: '--apply', description: 'do it' },
     { flags: '--force', description: 'also when the inner repository holds work that is nowhere else' },
   ],
+  endsPhase: true,
   tolerated: false,
   run: normalize,
 };
@@ -71,6 +74,7 @@ async function normalize(context: Context, options: OptionValues): Promise<Findi
       ? 'keep_as_submodule'
       : fallback;
   };
+  if (isGiven(options, 'apply') && !context.dryRun) await clearUp(context);
   const wanted = await reported(context, textOf(options, 'input'));
   // The report may be old: only what is a stray now is touched.
   const found = strays(await scanNested(repository)).filter(
@@ -80,7 +84,7 @@ async function normalize(context: Context, options: OptionValues): Promise<Findi
   if (found.length === 0) {
     return { summary: 'no stray repositories', report: { ...head, actions: [], count: 0, successful: 0 } };
   }
-  if (!isGiven(options, 'apply')) throw onlySaid(found, wayOf, head);
+  if (!isGiven(options, 'apply') || context.dryRun) throw onlySaid(found, wayOf, head);
   const actions = await takeAllIn(context, found, wayOf, isGiven(options, 'force'));
   return conclude(context, actions, head);
 }
@@ -122,6 +126,15 @@ function onlySaid(found: readonly NestedRepo[], wayOf: (path: string) => Way, he
   );
 }
 
+/** What a killed run left half taken in is given back or finished first. */
+async function clearUp({ repository, directory, target }: Context): Promise<void> {
+  const branch = (await checkedOut(repository)) ?? target.branch;
+  const { problems } = await recover(repository, directory, branch);
+  const [problem, ...more] = problems;
+  if (problem === undefined) return;
+  throw new Stopped({ exitCode: 1, reasonCode: 'nested_repo_block', problems: [problem, ...more] });
+}
+
 async function takeAllIn(
   context: Context,
   found: readonly NestedRepo[],
@@ -130,21 +143,26 @@ async function takeAllIn(
 ): Promise<Action[]> {
   const { repository } = context;
   const base = await committable(repository, found);
-  const actions: Action[] = [];
+  const outcomes: (Step | Action)[] = [];
   for (const repo of found) {
     const taking: Taking = { repository, run: context.run, repo, force };
-    actions.push(await (wayOf(repo.path) === 'absorb_as_folder' ? absorb(taking) : keepAsSubmodule(taking)));
+    outcomes.push(await (wayOf(repo.path) === 'absorb_as_folder' ? absorb(taking) : keepAsSubmodule(taking)));
   }
-  const done = actions.filter((action) => action.success);
-  if (done.length > 0) await commit(context, base, done);
-  return actions;
+  const steps = outcomes.flatMap((outcome) => ('move' in outcome ? [outcome] : []));
+  if (steps.length > 0) {
+    const branch = { ...context, target: { ...context.target, branch: base.branch as BranchName } };
+    const lock = await holdBranch(branch, 'nested_repo_block', LOCK_PATIENCE_SEC);
+    try {
+      await applySteps(context, base, steps);
+    } finally {
+      await lock.release();
+    }
+  }
+  return outcomes.map((outcome) => ('move' in outcome ? outcome.action : outcome));
 }
 
-interface Base {
-  readonly branch: string;
-  readonly tip: string;
-  readonly people: People;
-}
+/** Another run may be publishing the branch. */
+const LOCK_PATIENCE_SEC = 600;
 
 /** One commit of ours must hold these paths and nothing else. */
 async function committable(repository: Repository, found: readonly NestedRepo[]): Promise<Base> {
@@ -179,31 +197,6 @@ async function committable(repository: Repository, found: readonly NestedRepo[])
     );
   }
   return { branch, tip, people };
-}
-
-async function commit(
-  context: Context,
-  { branch, tip, people }: Base,
-  done: readonly Action[],
-): Promise<void> {
-  const { repository, run, now, directory } = context;
-  const tree = line(await gitIn(repository, ['write-tree']));
-  const names = done.map((action) => `- ${action.path}: ${action.action}`);
-  const message = `Take nested repositories in\n\n${names.join('\n')}\n\nPlanwright-Run: ${run}\n`;
-  const to = await withObjects(repository, directory, (objects) =>
-    writeCommit(objects, { tree, parents: [tip], message, people, atSec: Math.floor(now() / 1000) }),
-  );
-  const moved = await moveRefs(
-    repository,
-    [{ ref: `refs/heads/${branch}`, from: tip, to }],
-    `planwright: ${run} takes nested repositories in`,
-  );
-  if (moved.kind === 'moved') return;
-  throw stopped('nested_repo_block', 1, {
-    code: moved.kind === 'locked' ? 'lock_file_present' : 'target_moved',
-    message: `"${branch}" could not be moved: ${moved.kind === 'locked' ? `"${moved.lock}" is there` : 'somebody committed in between'}.`,
-    hint: 'The files are staged: look at git status, and commit them.',
-  });
 }
 
 async function conclude(context: Context, actions: readonly Action[], head: Report): Promise<Finding> {

@@ -1,7 +1,7 @@
 /**
- * Taking one stray repository in: its files into the index, its history to safety. Nothing is deleted.
+ * Taking stray repositories in: their files into the index, their history to safety. Nothing is deleted.
  */
-import { cp, mkdir, rename, rm } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GitFailure } from '../git/call.js';
 import { fileNameOf } from '../git/names.js';
@@ -30,44 +30,94 @@ export interface Action {
   readonly backup?: string;
 }
 
-/** Moves the inner git directory out of the tree and stages the files. */
-export async function absorb(taking: Taking): Promise<Action> {
+/** What taking one repository in comes down to, once it may be done. */
+export interface Step {
+  readonly action: Action;
+  /** Where the git directory goes; null when it stays (a submodule). */
+  readonly move: { readonly from: string; readonly to: string } | null;
+  /** The entry of `.gitmodules` and the commit it is at; null when it becomes a folder. */
+  readonly submodule: { readonly url: string; readonly commit: string } | null;
+}
+
+/** Says how the repository becomes a folder: its git directory goes out of the tree, its files are tracked. */
+export async function absorb(taking: Taking): Promise<Step | Action> {
   const { repository, run, repo } = taking;
   const inner = await openInner(taking);
   if ('action' in inner) return inner;
   const backup = join(repository.commonDir, 'planwright', 'nested', run, fileNameOf(repo.path));
-  await mkdir(join(backup, '..'), { recursive: true });
-  await moveAway(fileBytes(repository.workTree ?? '', `${repo.path}/.git`), backup);
-  await stage(repository, repo.path);
-  return { action: 'absorbed', path: repo.path, success: true, backup };
+  const from = pathFromBytes(fileBytes(repository.workTree ?? '', `${repo.path}/.git`));
+  return {
+    action: { action: 'absorbed', path: repo.path, success: true, backup },
+    move: { from, to: backup },
+    submodule: null,
+  };
 }
 
-/** Registers the repository as a submodule at the commit it is on. */
-export async function keepAsSubmodule(taking: Taking): Promise<Action> {
-  const { repository, repo } = taking;
-  const { path } = repo;
+/** Says how the repository becomes a submodule at the commit it is on. */
+export async function keepAsSubmodule(taking: Taking): Promise<Step | Action> {
+  const { path } = taking.repo;
   const inner = await openInner(taking);
   if ('action' in inner) return inner;
   const url = await firstRemoteUrl(inner);
   if (url === null) return failed(path, 'it has no remote to get it from', 'no_remote');
   if (/[\n\r]/.test(path)) return failed(path, 'its path has a line break');
   const commit = line(await gitIn(inner, ['rev-parse', '--verify', 'HEAD^{commit}']));
-  const modules = join(repository.workTree ?? '', '.gitmodules');
-  await gitIn(repository, ['config', '--file', modules, `submodule.${path}.path`, path]);
-  await gitIn(repository, ['config', '--file', modules, `submodule.${path}.url`, url]);
-  await stage(repository, '.gitmodules');
-  // Files tracked so far under the path give way to the one entry.
-  const zero = '0'.repeat(commit.length);
-  const gone = (await trackedBelow(repository, path)).map((file) => `0 ${zero}\t${file}\0`).join('');
-  const input = Buffer.concat([
-    Buffer.from(gone),
-    Buffer.from(`160000 ${commit}\t`),
-    bytesFromPath(path),
-    Buffer.from([0]),
-  ]);
-  await gitIn(repository, ['update-index', '-z', '--index-info'], { input });
-  return { action: 'added_submodule', path, success: true, remote: url };
+  return {
+    action: { action: 'added_submodule', path, success: true, remote: url },
+    move: null,
+    submodule: { url, commit },
+  };
 }
+
+/**
+ * Builds the index in which the repositories are taken in. Their git directories are out of the way.
+ *
+ * @param index - a copy of the real one
+ * @returns the tree it makes, and the new `.gitmodules` if there is one
+ */
+export async function stageAll(
+  repository: Repository,
+  index: string,
+  steps: readonly Step[],
+): Promise<{ tree: string; modules: string | null }> {
+  const env = { GIT_INDEX_FILE: index };
+  const modules = `${index}-gitmodules`;
+  const kept = steps.flatMap(({ action: { path }, submodule }) =>
+    submodule === null ? [] : [{ path, ...submodule }],
+  );
+  if (kept.length > 0) {
+    await copyFile(join(repository.workTree ?? '', '.gitmodules'), modules).catch(() =>
+      writeFile(modules, ''),
+    );
+  }
+  const orders: Buffer[] = [];
+  for (const { path, url, commit } of kept) {
+    await gitIn(repository, ['config', '--file', modules, `submodule.${path}.path`, path]);
+    await gitIn(repository, ['config', '--file', modules, `submodule.${path}.url`, url]);
+    // Files tracked so far under the path give way to the one entry.
+    const zero = '0'.repeat(commit.length);
+    for (const file of await trackedBelow(repository, path))
+      orders.push(Buffer.from(`0 ${zero}\t`), bytesFromPath(file), NUL);
+    orders.push(Buffer.from(`160000 ${commit}\t`), bytesFromPath(path), NUL);
+  }
+  if (kept.length > 0) {
+    const id = line(await gitIn(repository, ['hash-object', '-w', '--no-filters', modules]));
+    orders.push(Buffer.from(`100644 ${id}\t.gitmodules\0`));
+  }
+  await gitIn(repository, ['update-index', '-z', '--index-info'], { env, input: Buffer.concat(orders) });
+  const folders = steps.filter(({ submodule }) => submodule === null).map(({ action }) => action.path);
+  if (folders.length > 0) {
+    const input = Buffer.concat(folders.flatMap((path) => [bytesFromPath(path), NUL]));
+    await gitIn(repository, ['add', '--all', '--pathspec-from-file=-', '--pathspec-file-nul'], {
+      env,
+      input,
+    });
+  }
+  const tree = line(await gitIn(repository, ['write-tree'], { env }));
+  return { tree, modules: kept.length > 0 ? modules : null };
+}
+
+const NUL = Buffer.from([0]);
 
 const failed = (path: string, error: string, action: Action['action'] = 'failed'): Action => ({
   action,
@@ -112,29 +162,6 @@ async function firstRemoteUrl(inner: Repository): Promise<string | null> {
   if (name === undefined) return null;
   const answer = await gitIn(inner, ['config', '--get', `remote.${name}.url`], { accept: [0, 1] });
   return line(answer) || null;
-}
-
-/** A rename where that goes; else a whole copy first. */
-async function moveAway(from: Buffer, to: string): Promise<void> {
-  try {
-    await rename(from, to);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
-    const source = from.toString('utf8');
-    await cp(source, to, {
-      recursive: true,
-      preserveTimestamps: true,
-      verbatimSymlinks: true,
-      errorOnExist: true,
-    });
-    await rm(source, { recursive: true });
-  }
-}
-
-/** Stages everything at and below a path. */
-async function stage(repository: Repository, path: string): Promise<void> {
-  const input = Buffer.concat([bytesFromPath(path), Buffer.from([0])]);
-  await gitIn(repository, ['add', '--all', '--pathspec-from-file=-', '--pathspec-file-nul'], { input });
 }
 
 async function trackedBelow(repository: Repository, path: string): Promise<string[]> {

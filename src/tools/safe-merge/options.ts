@@ -29,6 +29,21 @@ export function wholeNumber(reasonCode: ReasonCode, options: OptionValues, flag:
 }
 
 /**
+ * Returns a number from 0 to 1.
+ *
+ * @throws Stopped, exit code 2
+ */
+export function fraction(reasonCode: ReasonCode, options: OptionValues, flag: string): number {
+  const text = textOf(options, flag);
+  if (/^(0|1|0?\.\d{1,6}|1\.0+|0\.\d{1,6})$/.test(text)) return Number(text);
+  throw stopped(reasonCode, 2, {
+    code: 'bad_option',
+    message: `--${flag} takes a number from 0 to 1, not "${text}".`,
+    hint: `Give for example --${flag} 0.7.`,
+  });
+}
+
+/**
  * Returns one of a few words.
  *
  * @throws Stopped, exit code 2

@@ -3,9 +3,10 @@
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import * as z from 'zod';
+import { packageRoot } from '../../package.js';
 import { CLASSES, type FileClass, type Rules, rulesOf } from './classes.js';
 import { BadGlob, glob } from './globs.js';
 
@@ -46,7 +47,7 @@ type Shape = Record<FileClass, z.ZodOptional<typeof patterns>>;
 type Document = z.infer<typeof document>;
 
 /** The policy that comes with Planwright. */
-export const SHIPPED_POLICY = fileURLToPath(new URL('../../../config/merge_policy.yaml', import.meta.url));
+export const SHIPPED_POLICY = join(packageRoot(), 'config', 'merge_policy.yaml');
 
 /** Reads the shipped policy. */
 export async function shippedPolicy(): Promise<Policy> {

@@ -14,7 +14,9 @@ export type ReasonCode =
   | 'merge_refused'
   | 'conflicts_unresolved'
   | 'unsafe_timestamp_usage'
+  | 'gate_failed'
   | 'guarded_push_failed'
+  | 'rollback_failed'
   | 'metrics_emit_failed';
 
 /** One thing that is wrong: what, and how to leave it. */

@@ -4,6 +4,7 @@
 import { settle, isMoving, type Settled } from '../git/checkout-recovery.js';
 import { withObjects } from '../git/objects.js';
 import { LockUnavailable, takeLock } from '../git/process-lock.js';
+import { areMoving, settleRefs } from '../git/ref-note.js';
 import type { Repository } from '../git/repository.js';
 import { checkoutsOf } from '../git/worktrees.js';
 import type { Problem } from './reasons.js';
@@ -19,15 +20,22 @@ export interface Recovered {
 /** Time for a run that is at work to end its move. */
 const PATIENCE_SEC = 30;
 
-/** Settles broken-off moves of this work tree and of those that hold `branch`. */
+/** Settles broken-off moves of `branch`, of this work tree and of those that hold it. */
 export async function recover(repository: Repository, directory: string, branch: string): Promise<Recovered> {
   const notes: string[] = [];
   const problems: Problem[] = [];
+  if (await areMoving(repository, branch)) {
+    const answer = await alone(repository, branch, () => settleRefs(repository, branch));
+    if ('code' in answer) problems.push(answer);
+    else notes.push(...answer.map((lock) => `an earlier run was killed and left "${lock}": removed.`));
+  }
   const found = (await checkoutsOf(repository, branch)).flatMap((checkout) => checkout.repository ?? []);
   const here = repository.workTree !== null && !found.some((one) => one.gitDir === repository.gitDir);
   for (const checkout of here ? [repository, ...found] : found) {
     if (!(await isMoving(checkout))) continue;
-    const answer = await settleAlone(repository, checkout, directory, branch);
+    const answer = await alone(repository, branch, () =>
+      withObjects(checkout, directory, (objects) => settle(checkout, objects)),
+    );
     if ('code' in answer) problems.push(answer);
     else if (answer.kind === 'foreign') problems.push(foreign(checkout, answer));
     else if (answer.kind !== 'nothing') notes.push(note(checkout, answer));
@@ -35,23 +43,23 @@ export async function recover(repository: Repository, directory: string, branch:
   return { notes, problems };
 }
 
-async function settleAlone(
+/** Does something while no run is moving the branch. */
+async function alone<Value extends object>(
   repository: Repository,
-  checkout: Repository,
-  directory: string,
   branch: string,
-): Promise<Settled | Problem> {
+  work: () => Promise<Value>,
+): Promise<Value | Problem> {
   try {
     const lock = await takeLock(lockFile(repository, branch), PATIENCE_SEC);
     if (lock === null) {
       return {
         code: 'fast_forward_running',
-        message: `another run is bringing ${checkout.workTree ?? ''} to a new commit, and has been for ${PATIENCE_SEC} s.`,
+        message: `another run is bringing "${branch}" to a new commit, and has been for ${PATIENCE_SEC} s.`,
         hint: 'Wait until it has ended, then start again.',
       };
     }
     try {
-      return await withObjects(checkout, directory, (objects) => settle(checkout, objects));
+      return await work();
     } finally {
       await lock.release();
     }

@@ -4,9 +4,11 @@
 import { join, resolve } from 'node:path';
 import { writeAtomically } from '../git/atomic-file.js';
 import { GitFailure, shownText } from '../git/call.js';
+import type { ProcessLock } from '../git/process-lock.js';
 import { NoRepository, openRepository, type Repository } from '../git/repository.js';
 import { branchName, remoteName } from '../git/names.js';
-import { appendEvent, eventOf, type Invoker, type MergeEvent } from './events.js';
+import { appendEvent } from './events.js';
+import { fullReport, invokerOf, message, phaseEvent, type Place } from './outcome.js';
 import { type ReasonCode, type Report, type Stop, Stopped, stopped } from './reasons.js';
 import {
   byHandKey,
@@ -19,6 +21,7 @@ import {
   runKey,
   writeReport,
 } from './state.js';
+import { takeRun } from './run-lock.js';
 import { resolveTarget, shownSource, type Source, type Target, type TargetOptions } from './target.js';
 import type { Context, Finding, OptionValues, Tool } from './tool.js';
 
@@ -38,6 +41,7 @@ export interface CommonOptions extends TargetOptions {
   readonly run: string;
   readonly output: string;
   readonly json: boolean;
+  readonly dryRun: boolean;
 }
 
 export type ExitCode = 0 | 1 | 2;
@@ -53,16 +57,14 @@ const FALLBACK_REASON: Readonly<Record<Tool['name'], ReasonCode>> = {
   git_merge: 'merge_refused',
   timestamp_resolver: 'conflicts_unresolved',
   ai_conflict_resolver: 'conflicts_unresolved',
+  conflict_settle: 'conflicts_unresolved',
+  merge_gate: 'gate_failed',
   guarded_push: 'guarded_push_failed',
   emit_success_event: 'metrics_emit_failed',
+  rollback: 'rollback_failed',
+  report: 'metrics_emit_failed',
+  forget: 'metrics_emit_failed',
 };
-
-/** Where the outcome is to be written, as far as it is known yet. */
-interface Place {
-  repository: Repository | null;
-  run: RunKey | null;
-  target: Target | null;
-}
 
 /** Runs a tool and returns its exit code. Never throws for what can be wrong with a repository. */
 export async function runTool(
@@ -71,9 +73,11 @@ export async function runTool(
   own: OptionValues,
   world: World,
 ): Promise<ExitCode> {
-  const place: Place = { repository: null, run: null, target: null };
+  const place: Place = { repository: null, run: null, target: null, began: world.now() };
+  let held: ProcessLock | null = null;
   try {
     const context = await locate(tool, common, world, place);
+    held = await hold(tool, context);
     const finding = await tool.run(context, own);
     await conclude(tool, common, world, place, null, finding.report, finding);
     if (!common.json) world.print(`${tool.name}: ${finding.summary}`);
@@ -83,8 +87,26 @@ export async function runTool(
     await conclude(tool, common, world, place, stop, report, null);
     world.say(message(tool, stop));
     return stop.exitCode;
+  } finally {
+    await held?.release();
   }
 }
+
+/** Longer than what a killed worker leaves behind takes to die. */
+const PATIENCE_SEC = 30;
+
+async function hold(tool: Tool, { repository, run }: Context): Promise<ProcessLock> {
+  const lock = await takeRun(repository, run, PATIENCE_SEC);
+  if (lock !== null) return lock;
+  throw stopped(FALLBACK_REASON[tool.name], 1, {
+    code: 'run_busy',
+    message: `another tool of this run ("${run}") is still at work, after ${PATIENCE_SEC} s.`,
+    hint: 'Wait until it has ended, then start again.',
+  });
+}
+
+const isDryRun = ({ dryRun }: CommonOptions, { env }: World): boolean =>
+  dryRun || /^(1|true|yes)$/i.test(env['SAFE_MERGE_DRY_RUN'] ?? '');
 
 async function locate(tool: Tool, common: CommonOptions, world: World, place: Place): Promise<Context> {
   const repository = await openRepository(resolve(world.cwd, common.root));
@@ -104,6 +126,8 @@ async function locate(tool: Tool, common: CommonOptions, world: World, place: Pl
     directory: await makeRunDirectory(repository, place.run),
     target,
     invoker: invokerOf(world.env),
+    env: world.env,
+    dryRun: isDryRun(common, world),
     now: world.now,
     say: world.say,
   };
@@ -173,11 +197,23 @@ async function conclude(
     );
   }
   if (common.json) world.print(JSON.stringify(report, null, 2));
-  if (stop === null || tool.tolerated || repository === null) return;
+  if (repository !== null && run !== null && place.target !== null && endsRun(tool, stop)) {
+    const directory = runDirectory(repository, run);
+    const { target } = place;
+    await attempt(tool, world, 'summary', async () => {
+      await (await import('./report.js')).writeRunReport({ directory, run, target }, directory);
+    });
+  }
+  const counts = stop === null ? (tool.endsPhase ?? false) : !tool.tolerated;
+  if (!counts || repository === null || isDryRun(common, world)) return;
   await attempt(tool, world, 'event', () =>
-    appendEvent(eventsFile(repository), stopEvent(tool, world, place, stop)),
+    appendEvent(eventsFile(repository), phaseEvent(tool, world, place, stop, report)),
   );
 }
+
+/** The last thing a run does: what stops it, or the last step. */
+const endsRun = (tool: Tool, stop: Stop | null): boolean =>
+  tool.name === 'emit_success_event' || (stop !== null && !tool.tolerated);
 
 /** What cannot be written is said; the outcome itself stands. */
 async function attempt(tool: Tool, world: World, what: string, write: () => Promise<void>): Promise<void> {
@@ -186,64 +222,6 @@ async function attempt(tool: Tool, world: World, what: string, write: () => Prom
   } catch (error) {
     world.say(`${tool.name}: the ${what} could not be written: ${(error as Error).message}`);
   }
-}
-
-function fullReport(tool: Tool, world: World, place: Place, stop: Stop | null, found: Report): Report {
-  const problems = stop?.problems ?? [];
-  return {
-    pattern_id: tool.patternId,
-    timestamp: new Date(world.now()).toISOString(),
-    tool: tool.name,
-    run: place.run,
-    branch: place.target?.branch ?? null,
-    source: place.target === null ? null : shownSource(place.target),
-    remote: place.target?.remote ?? null,
-    status: stop === null ? 'ok' : stop.exitCode === 2 ? 'blocked' : 'failed',
-    reason_code: stop?.reasonCode ?? null,
-    cause: problems[0]?.code ?? null,
-    message: problems.length === 0 ? null : problems.map((problem) => problem.message).join('\n'),
-    hint: problems.length === 0 ? null : problems.map((problem) => problem.hint).join('\n'),
-    problems,
-    ...found,
-  };
-}
-
-function stopEvent(tool: Tool, world: World, place: Place, stop: Stop): MergeEvent {
-  return eventOf(
-    {
-      run: place.run ?? '',
-      branch: place.target?.branch ?? '',
-      phase_id: tool.phase,
-      phase_name: tool.phaseName,
-      step: tool.name,
-      status: stop.exitCode === 2 ? 'blocked' : 'failed',
-      reason_code: stop.reasonCode,
-      details: { causes: stop.problems.map((problem) => problem.code) },
-      invoker: invokerOf(world.env),
-    },
-    world.now(),
-  );
-}
-
-/** Who started it, as far as the environment tells. */
-const invokerOf = (env: NodeJS.ProcessEnv): Invoker => (env['CI'] ? 'ci' : 'human');
-
-const MAX_SHOWN = 20;
-
-/**
- * What a person reads: what is wrong, why it stops the merge, how to leave it. The main point comes last: it is the end
- * of a step's output that is shown with a failed run.
- */
-function message(tool: Tool, { reasonCode, problems }: Stop): string {
-  const [main, ...others] = problems;
-  const shown = others.slice(0, MAX_SHOWN);
-  const more = others.length - shown.length;
-  const lines = [`${tool.name}: stopped: ${reasonCode}`];
-  if (more > 0) lines.push(`  ${more} more are in the report; the first ${MAX_SHOWN}:`);
-  for (const { code, message: text, hint } of [...shown, main]) {
-    lines.push(`  ${code}: ${text.replaceAll('\n', '\n    ')}`, `    → ${hint}`);
-  }
-  return lines.join('\n');
 }
 
 function asStopped(tool: Tool, error: unknown): Stopped {

@@ -51,7 +51,11 @@ export const runRefs = (run: RunKey) =>
     rollback: `refs/planwright/rollback/${run}`,
     conflicts: `refs/planwright/conflicts/${run}`,
     merge: `refs/planwright/merge/${run}`,
+    kept: `refs/planwright/kept/${run}`,
   }) as const;
+
+/** The first part of their names, below `refs/planwright/`. */
+export const OWN_REF_KINDS = ['fetch', 'rollback', 'conflicts', 'merge', 'kept'] as const;
 
 /** The reports, by the tool that writes them. */
 export const REPORT_FILES = {
@@ -64,8 +68,13 @@ export const REPORT_FILES = {
   git_merge: 'merge.json',
   timestamp_resolver: 'timestamp.json',
   ai_conflict_resolver: 'conflicts.json',
+  conflict_settle: 'settled.json',
+  merge_gate: 'gate.json',
   guarded_push: 'push.json',
   emit_success_event: 'event.json',
+  rollback: 'rollback.json',
+  report: 'report.json',
+  forget: 'forget.json',
 } as const;
 
 export type ToolName = keyof typeof REPORT_FILES;

@@ -33,6 +33,7 @@ export const syncHealth: Tool = {
     },
     { flags: '--require-log', description: 'stop when there is no log' },
   ],
+  endsPhase: true,
   tolerated: false,
   run: check,
 };

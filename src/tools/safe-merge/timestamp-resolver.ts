@@ -3,10 +3,10 @@
  */
 import { resolve } from 'node:path';
 import { useAttributes } from '../git/attributes.js';
-import { writeCommit } from '../git/commit.js';
 import { withObjects, type Objects } from '../git/objects.js';
 import { binaryChanges, changeTree, lastTouched, listTree } from '../git/tree.js';
 import { type AnyClass, classesOf, classifierOf, CLASSES, type FileClass, rulesOf } from './classes.js';
+import { keepUnfinished, UNFINISHED } from './finish-merge.js';
 import {
   type ClassesRecord,
   handedOn,
@@ -16,9 +16,7 @@ import {
   type ResolutionRecord,
 } from './merge-record.js';
 import { oneOf, textOf } from './options.js';
-import { setOwnRefs } from './own-refs.js';
 import { stopped } from './reasons.js';
-import { runRefs } from './state.js';
 import type { Context, Finding, OptionValues, Tool } from './tool.js';
 import { counted } from './words.js';
 
@@ -71,7 +69,7 @@ async function resolveStep(context: Context, options: OptionValues): Promise<Fin
     );
     const paths = new Map(decided.resolved.map(({ path, content }) => [path, content]));
     const resolvedTree = paths.size === 0 ? tree : await changeTree(objects, tree, paths);
-    await keepTree(context, objects, merge, resolvedTree);
+    await keepUnfinished(context, objects, merge, resolvedTree, UNFINISHED);
     const report = {
       action: 'resolved',
       mode,
@@ -207,19 +205,4 @@ function undecidable(conflict: MergeRecord['conflicts'][number], name: FileClass
     return 'one side deleted it: that is not decided by time in this mode';
   }
   return `a conflict of kind "${conflict.kind}" is more than two versions of one file`;
-}
-
-/** Keeps the tree with what is decided; refs/planwright/merge is for finished merges only. */
-async function keepTree(context: Context, objects: Objects, merge: MergeRecord, tree: string): Promise<void> {
-  const { people, at_sec: atSec } = merge.commit;
-  if (people === null) throw new Error('BUG: conflicts were merged without an identity');
-  const to = await writeCommit(objects, {
-    tree,
-    parents: merge.parents,
-    message: 'Conflicts\n',
-    people,
-    atSec,
-  });
-  const set = { [runRefs(context.run).conflicts]: to };
-  await setOwnRefs(context.repository, set, `${context.run} resolves`, 'conflicts_unresolved');
 }

@@ -27,6 +27,10 @@ export interface Context {
   readonly directory: string;
   readonly target: Target;
   readonly invoker: Invoker;
+  /** Of the process: where programs named by a person get theirs from. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Say what would be done, and change nothing but our own refs and reports. */
+  readonly dryRun: boolean;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Says something while the tool works. */
@@ -48,11 +52,17 @@ export interface Tool {
   /** Position in the pipeline: 0 to 6. */
   readonly phase: number;
   readonly phaseName: string;
+  /** What stands behind its name, if anything: the run. */
+  readonly argument?: string;
+  /** For the help; default: one with a branch. */
+  readonly example?: string;
   /** One sentence for the list of tools. */
   readonly summary: string;
   /** More, for `--help`: what it reads, what its exit codes mean. */
   readonly help: string;
   readonly options: readonly ToolOption[];
+  /** It is the last of its phase: its success is an event of its own. */
+  readonly endsPhase?: boolean;
   /** A failure of this tool does not end the pipeline: a later one decides. */
   readonly tolerated: boolean;
   /**

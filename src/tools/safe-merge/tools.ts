@@ -1,5 +1,5 @@
 /**
- * The eleven tools, in the order in which the plan runs them. Each is loaded when it is called: a step's start-up counts
+ * The tools: in the order in which the plan runs them, then those for before and afterwards. Each is loaded when it is called: a step's start-up counts
  * eleven times in a run.
  */
 import type { ToolName } from './state.js';
@@ -15,6 +15,11 @@ export const TOOLS: Readonly<Record<ToolName, () => Promise<Tool>>> = {
   git_merge: async () => (await import('./git-merge.js')).gitMerge,
   timestamp_resolver: async () => (await import('./timestamp-resolver.js')).timestampResolver,
   ai_conflict_resolver: async () => (await import('./ai-conflict-resolver.js')).aiConflictResolver,
+  conflict_settle: async () => (await import('./conflict-settle.js')).conflictSettle,
+  merge_gate: async () => (await import('./merge-gate.js')).mergeGate,
   guarded_push: async () => (await import('./guarded-push.js')).guardedPush,
   emit_success_event: async () => (await import('./emit-event.js')).emitEvent,
+  report: async () => (await import('./report.js')).reportTool,
+  forget: async () => (await import('./forget.js')).forget,
+  rollback: async () => (await import('./rollback.js')).rollback,
 };

@@ -2,10 +2,12 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
+import { buildSync } from 'esbuild';
 import { DemoRefused, makeDemo } from '../../../src/tools/demo/demo.js';
 import { main } from '../../../src/tools/demo/main.js';
 import { repoAt, sandbox } from '../git/support/sandbox.js';
 import { expectHealthy } from '../git/support/snapshot.js';
+import { root } from '../../checkout.js';
 import { drive } from '../safe-merge/support/driver.js';
 
 const box = sandbox();
@@ -60,10 +62,32 @@ describe('a safe merge there', () => {
 
   test('with all conflicts stops at the one a person must decide', async () => {
     const demo = await makeDemo({ directory: join(box.folder(), 'demo'), conflicts: 'all' });
+    process.env['PLANWRIGHT_HOME'] = box.folder();
     const outcome = await drive({ root: demo.root });
     expect(outcome.state).toBe('failed');
     expect(outcome.steps['ai_conflict_resolver']?.stderr).toContain('"src/prices.mjs": content conflict');
   });
+});
+
+test('a safe merge there with a resolver and a gate settles every kind of conflict', async () => {
+  process.env['PLANWRIGHT_HOME'] = box.folder();
+  const demo = await makeDemo({ directory: join(box.folder(), 'demo'), conflicts: 'all', gate: true });
+  const program = join(box.folder(), 'resolver.mjs');
+  const entry = join(root, 'src/tools/demo/resolver.ts');
+  buildSync({ entryPoints: [entry], outfile: program, bundle: true, platform: 'node', format: 'esm' });
+  const variables = { RESOLVER: JSON.stringify([process.execPath, program]), GATE: 'node check.mjs' };
+  const outcome = await drive({ root: demo.root, variables });
+  expect(outcome.state, outcome.said).toBe('succeeded');
+  const yours = repoAt(demo.root);
+  expect(yours.read('src/prices.mjs')).toContain('bread: 360');
+  expect(JSON.parse(yours.read('config/shop.json'))).toEqual({
+    name: 'Bakery',
+    currency: 'EUR',
+    tax: 19,
+    receipt: true,
+  });
+  expect(repoAt(demo.remote).git('rev-parse', 'main')).toBe(yours.git('rev-parse', 'main'));
+  expect(outcome.steps['merge_gate']?.stdout).toContain('1 gate green');
 });
 
 describe('it hurts nobody', () => {

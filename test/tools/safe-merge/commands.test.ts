@@ -18,11 +18,17 @@ function parted(): Clones {
   return made;
 }
 
-test('the plan calls the eleven tools by the ids of its steps, in their order', () => {
-  const { steps } = safeMergePlan();
-  expect(steps.map((step) => step.id)).toEqual(NAMES);
+/** For before and after a run, not in the plan. */
+const BESIDE = ['report', 'forget', 'rollback'];
+/** What every run goes through. */
+const STEPS = NAMES.filter((name) => name !== 'conflict_settle' && !BESIDE.includes(name));
+
+test('the plan calls the tools by the ids of its steps, in their order', () => {
+  const steps = safeMergePlan().steps.filter((step) => step.uses !== 'approval');
+  const inPlan = NAMES.filter((name) => !BESIDE.includes(name));
+  expect(steps.map((step) => step.id)).toEqual(inPlan);
   expect(steps.map((step) => [step.command, step.args[0]])).toEqual(
-    NAMES.map((name) => ['planwright-merge', name]),
+    inPlan.map((name) => ['planwright-merge', name]),
   );
 });
 
@@ -64,7 +70,7 @@ describe('as programs', () => {
 describe('by hand', () => {
   test('one after the other, without a plan', async () => {
     const { mine, remote } = parted();
-    for (const name of NAMES) {
+    for (const name of STEPS) {
       const ran = await tool(mine.path, [name]);
       expect(ran.code, ran.stderr).toBe(0);
       expect(ran.stdout).toMatch(new RegExp(`^${name}: .+\n$`));
@@ -106,7 +112,7 @@ describe('by hand', () => {
     const run = ['--run', 'r1'];
     await tool(mine.path, ['env_scan', ...run]);
     mine.git('switch', '--quiet', '--create', 'elsewhere');
-    for (const name of NAMES.slice(1)) expect((await tool(mine.path, [name, ...run])).code).toBe(0);
+    for (const name of STEPS.slice(1)) expect((await tool(mine.path, [name, ...run])).code).toBe(0);
     expect(remote.git('for-each-ref', '--format=%(refname)')).toBe('refs/heads/main');
     const ran = await tool(mine.path, ['git_fetch', ...run, '--branch', 'elsewhere']);
     expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining('other_target')]);
@@ -126,26 +132,29 @@ describe('by hand', () => {
 });
 
 describe('reports', () => {
-  test.each(NAMES)('%s writes one that says what it is, of what, and when', async (name) => {
-    const { mine } = parted();
-    for (const step of NAMES.slice(0, NAMES.indexOf(name))) await tool(mine.path, [step]);
-    const file = join(box.folder(), 'deep/report.json');
-    const before = Date.now();
-    const ran = await tool(mine.path, [name, '--output', file, '--json']);
-    expect(ran.code, ran.stderr).toBe(0);
-    const report = JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>;
-    expect(JSON.parse(ran.stdout)).toEqual(report);
-    expect(report).toMatchObject({
-      tool: name,
-      run: 'by-hand_main',
-      branch: 'main',
-      source: 'origin/main',
-      reason_code: null,
-    });
-    expect(report['pattern_id']).toMatch(/^MERGE-/);
-    expect(report['timestamp']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-    expect(Date.parse(report['timestamp'] ?? '')).toBeGreaterThanOrEqual(before);
-  });
+  test.each([...STEPS, 'report', 'forget'])(
+    '%s writes one that says what it is, of what, and when',
+    async (name) => {
+      const { mine } = parted();
+      for (const step of STEPS.slice(0, STEPS.indexOf(name))) await tool(mine.path, [step]);
+      const file = join(box.folder(), 'deep/report.json');
+      const before = Date.now();
+      const ran = await tool(mine.path, [name, '--output', file, '--json']);
+      expect(ran.code, ran.stderr).toBe(0);
+      const report = JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>;
+      expect(JSON.parse(ran.stdout)).toEqual(report);
+      expect(report).toMatchObject({
+        tool: name,
+        run: 'by-hand_main',
+        branch: 'main',
+        source: 'origin/main',
+        reason_code: null,
+      });
+      expect(report['pattern_id']).toMatch(/^MERGE-/);
+      expect(report['timestamp']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+      expect(Date.parse(report['timestamp'] ?? '')).toBeGreaterThanOrEqual(before);
+    },
+  );
 
   test('are written when a gate says no, with the reason, the way out and an event', async () => {
     const { mine } = parted();
@@ -232,7 +241,7 @@ describe('wrong use', () => {
 
   test.each(NAMES)('%s outside a repository says so', async (name) => {
     const folder = box.folder();
-    const ran = await tool(folder, [name]);
+    const ran = await tool(folder, [name, ...(name === 'rollback' ? ['r1'] : [])]);
     expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining('not_a_repository')]);
     expect(existsSync(join(folder, '.git'))).toBe(false);
   });

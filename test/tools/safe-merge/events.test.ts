@@ -35,13 +35,21 @@ const linesOf = (file: string): unknown[] =>
     .split('\n')
     .map((line) => JSON.parse(line) as unknown);
 
-test('a run that succeeds leaves one line that says what it came to', async () => {
+test('a run that succeeds leaves a line for each phase, and a last one that says what it came to', async () => {
   const { mine, theirs, remote } = clonesIn(box.folder());
   theirs.commit('theirs', { 't.txt': 't\n' });
   theirs.git('push', '--quiet');
   mine.commit('mine', { 'm.txt': 'm\n' });
   const outcome = await drive({ root: mine.path });
-  expect(linesOf(join(mine.path, EVENTS))).toEqual([
+  const lines = linesOf(join(mine.path, EVENTS)) as { phase_id: number; details: { seconds: number } }[];
+  const phases = lines.slice(0, -1);
+  expect(phases.map((line) => line.phase_id)).toEqual([0, 1, 2, 3, 4, 5]);
+  for (const line of phases) {
+    expect(line).toMatchObject({ status: 'success', reason_code: '', run: outcome.runId });
+    expect(line.details.seconds).toBeGreaterThanOrEqual(0);
+  }
+  expect(phases[5]).toMatchObject({ details: { lock: { waited_ms: expect.any(Number) as number } } });
+  expect(lines.slice(-1)).toEqual([
     {
       timestamp: expect.stringMatching(/Z$/) as string,
       run: outcome.runId,
@@ -74,11 +82,15 @@ test('a run that is stopped leaves one line with its reason', async () => {
 test('called again for the same run it writes nothing; for the next run it does', async () => {
   const { mine } = clonesIn(box.folder());
   const emit = (run: string) => tool(mine.path, ['emit_success_event', '--run', run]);
+  const last = (): unknown[] =>
+    (linesOf(join(mine.path, EVENTS)) as { step: string }[]).filter(
+      ({ step }) => step === 'emit_success_event',
+    );
   for (const run of ['r1', 'r1', 'r2']) {
     if (run === 'r2') await tool(mine.path, ['env_scan', '--run', run]);
     expect((await emit(run)).code).toBe(0);
   }
-  expect(linesOf(join(mine.path, EVENTS))).toMatchObject([{ run: 'r1' }, { run: 'r2' }]);
+  expect(last()).toMatchObject([{ run: 'r1' }, { run: 'r2' }]);
 });
 
 test('many processes at once write whole lines', async () => {

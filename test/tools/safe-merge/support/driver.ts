@@ -12,6 +12,9 @@ interface PlanStep {
   readonly id: string;
   readonly command: string;
   readonly args: readonly string[];
+  readonly uses?: 'approval';
+  readonly condition?: string;
+  readonly env?: Readonly<Record<string, string>>;
   readonly critical: boolean;
   readonly on_failure: 'abort' | 'continue';
   readonly retry?: { readonly max_attempts: number; readonly non_retryable_exit_codes: readonly number[] };
@@ -38,6 +41,8 @@ export interface Drive {
   readonly run?: Runner;
   /** Called before each step. */
   readonly before?: (step: string) => void;
+  /** What the person answers who is asked. */
+  readonly decision?: string;
   /** Stop before this step. */
   readonly until?: string;
 }
@@ -45,8 +50,11 @@ export interface Drive {
 let serial = 0;
 
 /** The plan as it is shipped. */
-export const safeMergePlan = (): { variables: Record<string, { default: string }>; steps: PlanStep[] } =>
-  JSON.parse(read('plans/safe_merge.json')) as ReturnType<typeof safeMergePlan>;
+export const safeMergePlan = (): {
+  globals: { env: Record<string, string> };
+  variables: Record<string, { default: string }>;
+  steps: PlanStep[];
+} => JSON.parse(read('plans/safe_merge.json')) as ReturnType<typeof safeMergePlan>;
 
 /** Plays the plan to its end. */
 export async function drive({
@@ -54,6 +62,7 @@ export async function drive({
   variables = {},
   run = runInProcess,
   before,
+  decision = '',
   until,
 }: Drive): Promise<RunOutcome> {
   const plan = safeMergePlan();
@@ -68,10 +77,17 @@ export async function drive({
   try {
     for (const step of plan.steps) {
       if (step.id === until) break;
+      if (step.condition !== undefined && !holds(step.condition, values)) continue;
       before?.(step.id);
+      if (step.uses === 'approval') {
+        values.set(`steps.${step.id}.outputs.choice`, decision);
+        continue;
+      }
       const output = join(scratch, `${step.id}.json`);
       const args = step.args.map((arg) => fill(arg, values));
+      const given = Object.entries({ ...plan.globals.env, ...step.env });
       const env = {
+        ...Object.fromEntries(given.map(([name, text]) => [name, fill(text, values)])),
         PLANWRIGHT_RUN_ID: runId,
         PLANWRIGHT_STEP_ID: step.id,
         PLANWRIGHT_ATTEMPT: '1',
@@ -101,6 +117,15 @@ export async function drive({
       .map((step) => step.stderr)
       .join(''),
   };
+}
+
+/** The one condition of the plan: `steps.<id>.outputs.<name> > 0`. */
+function holds(condition: string, values: ReadonlyMap<string, string>): boolean {
+  const [, name = ''] = /^(steps\.[a-z_]+\.outputs\.[a-z_]+) > 0$/.exec(condition) ?? [];
+  const value = values.get(name);
+  if (value === undefined)
+    throw new Error(`the plan has the condition ${condition}, which is not known here`);
+  return Number(value) > 0;
 }
 
 async function tried(step: PlanStep, once: () => Promise<Ran>): Promise<{ ran: Ran; attempts: number }> {

@@ -2,7 +2,7 @@
  * Calling the tools: inside the test, or as the program that plans call.
  */
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { buildSync } from 'esbuild';
@@ -52,38 +52,33 @@ export interface Program {
   remove(): void;
 }
 
-/** Builds the program as it is shipped: bin/, config/ and the compiled tools, in a folder of its own. */
+/** Builds the program as it is shipped: bin/, config/ and the bundled tools, in a folder of its own. */
 export function buildProgram(): Program {
   const folder = mkdtempSync(join(tmpdir(), 'planwright-merge-'));
   buildSync({
-    entryPoints: sources(join(root, 'src/tools/git')).concat(
-      sources(join(root, 'src/tools/safe-merge')),
-      join(root, 'src/tools/program.ts'),
-    ),
-    outbase: join(root, 'src'),
-    outdir: join(folder, 'dist'),
+    entryPoints: { 'planwright-merge': join(root, 'src/tools/safe-merge/main.ts') },
+    outdir: join(folder, 'dist/bundle'),
+    bundle: true,
+    splitting: true,
     platform: 'node',
     format: 'esm',
     target: 'node20',
+    mainFields: ['module', 'main'],
+    banner: {
+      js: 'import{createRequire as _createRequire}from"node:module";const require=_createRequire(import.meta.url);',
+    },
     logLevel: 'silent',
   });
   for (const part of ['bin/steps', 'config', 'package.json']) {
     mkdirSync(join(folder, 'bin'), { recursive: true });
     cpSync(join(root, part), join(folder, part), { recursive: true });
   }
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   const bin = join(folder, 'bin/steps');
   return {
     bin,
     run: (command, args, cwd, env) => runProcess(bin, command, args, cwd, env),
     remove: () => rmSync(folder, { recursive: true }),
   };
-}
-
-function sources(folder: string): string[] {
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.ts'))
-    .map((name) => join(folder, name));
 }
 
 function runProcess(

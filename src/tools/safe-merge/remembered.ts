@@ -1,0 +1,71 @@
+/**
+ * Resolutions of earlier merges, to be used again where the same lines meet: what `git rerere` does, without a work tree
+ * and with a store that belongs to the person, not to the clone.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeAtomically } from '../git/atomic-file.js';
+import type { Objects } from '../git/objects.js';
+import { stateHome } from '../../home.js';
+import { readMarked } from './marked-text.js';
+
+/** A conflict and how it was resolved. */
+export interface Lesson {
+  /** The text with marks. */
+  readonly marked: string;
+  readonly resolved: string;
+}
+
+/** Tells whether a report holds a lesson here. */
+export const isLesson = (value: unknown): value is Lesson => {
+  const { marked, resolved } = (value ?? {}) as Partial<Lesson>;
+  return typeof marked === 'string' && typeof resolved === 'string';
+};
+
+const storeOf = (env: NodeJS.ProcessEnv): string => join(stateHome(env), 'safe-merge', 'resolutions');
+
+/**
+ * Returns the text that an earlier resolution makes of this one, or null when there is none that fits.
+ *
+ * @param directory - for temporary files
+ */
+export async function recall(
+  objects: Objects,
+  directory: string,
+  env: NodeJS.ProcessEnv,
+  text: string,
+): Promise<string | null> {
+  const marked = readMarked(text);
+  if (marked === null) return null;
+  const entry = join(storeOf(env), marked.key);
+  let lesson: { readonly before: string; readonly after: string };
+  try {
+    lesson = JSON.parse(await readFile(`${entry}.json`, 'utf8')) as typeof lesson;
+  } catch {
+    return null;
+  }
+  // What changed around the conflict since is merged with what was made of it.
+  const files = { current: marked.image, before: lesson.before, after: lesson.after };
+  const paths = await Promise.all(
+    Object.entries(files).map(async ([name, content]) => {
+      const path = join(directory, name);
+      await writeFile(path, content);
+      return path;
+    }),
+  );
+  const answer = await objects.git(['merge-file', '-p', '-q', ...paths], { accept: range(0, 255) });
+  return answer.exitCode === 0 ? answer.stdout.toString('utf8') : null;
+}
+
+/** Keeps resolutions for the next time. */
+export async function remember(env: NodeJS.ProcessEnv, lessons: readonly Lesson[]): Promise<void> {
+  for (const { marked: text, resolved } of lessons) {
+    const marked = readMarked(text);
+    if (marked === null) continue;
+    const lesson = JSON.stringify({ before: marked.image, after: resolved });
+    await writeAtomically(join(storeOf(env), `${marked.key}.json`), lesson);
+  }
+}
+
+const range = (from: number, to: number): number[] =>
+  Array.from({ length: to - from + 1 }, (_, index) => from + index);
