@@ -34,6 +34,7 @@ export function finalReport(
     '',
     verdictLine(quarantined === true ? { ...head, state: 'quarantined' } : head, paint),
     ...warningLines(record, paint),
+    ...summaryLines(record),
     ...failureLines(record, world),
     '',
     ...nextLines(record, world),
@@ -59,6 +60,18 @@ export function verdictLine(head: RunHead, paint: Paint): string {
     default:
       return head.state satisfies never;
   }
+}
+
+const MOST_SUMMARIES = 5;
+
+/** What steps say themselves of what they came to: an output called `summary`. The last few, where there are many. */
+function summaryLines({ plan, steps }: RunRecord): string[] {
+  const outputsOf = new Map(steps.map((step) => [step.id as string, step.outputs]));
+  const said = plan.steps.flatMap(({ id }) => {
+    const summary = outputsOf.get(id)?.['summary'];
+    return typeof summary === 'string' && summary.trim() !== '' ? [`  ${oneLine(summary)}`] : [];
+  });
+  return said.slice(-MOST_SUMMARIES);
 }
 
 /** Says what a success passed over. */

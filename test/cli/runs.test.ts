@@ -364,6 +364,12 @@ test('a run that failed while it was paused has failed', async () => {
   expect(out).not.toContain('paused');
 });
 
+test('what a step sums up is shown when the run has ended', async () => {
+  const script = `echo '{"summary": "three files were mended"}' > "$PLANWRIGHT_OUTPUT"`;
+  const plan = shop.plan('summing', [{ id: 'a', ...shell(script), outputs: { summary: '/summary' } }]);
+  expect((await shop.run('start', plan)).out).toMatch(/✔ succeeded in .*\n {2}three files were mended\n/);
+});
+
 test('without a terminal, too, a question is put, with the way to answer it', async () => {
   const plan = shop.plan('asking', [
     { id: 'ask', uses: 'approval', with: { message: 'Ship it?' }, command: undefined, args: undefined },
