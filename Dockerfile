@@ -27,6 +27,7 @@ COPY config ./config
 COPY plans ./plans
 COPY schema ./schema
 COPY src ./src
+COPY workstreams ./workstreams
 COPY deploy/worker ./deploy/worker
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist

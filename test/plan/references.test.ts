@@ -218,7 +218,9 @@ describe('at load', () => {
     'a reference in %s is refused',
     async (field) => {
       const errors = await errorsOf(reading('x', { [field]: '${steps.a.outputs.version}' }));
-      expect(errors.join()).toContain("only args, cwd and values of a step's env can hold one");
+      expect(errors.join()).toContain(
+        "only args, cwd, values of a step's env and the message of an approval can hold one",
+      );
     },
   );
 
