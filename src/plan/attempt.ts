@@ -42,5 +42,9 @@ export type StepFailure =
   | { readonly reason: 'condition-error'; readonly message: string }
   | { readonly reason: 'rejected'; readonly message: string }
   | { readonly reason: 'sub-plan-failed'; readonly message: string }
+  /** A tool's work was not taken, or came to no end. `message` says why; the patch is kept. */
+  | { readonly reason: 'workstream-failed'; readonly message: string }
+  /** Patches did not land. `message` counts them. */
+  | { readonly reason: 'landing-failed'; readonly message: string }
   /** The machinery: disk full, no memory for a process … with its cause. */
   | { readonly reason: 'infrastructure'; readonly message: string };

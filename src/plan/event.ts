@@ -49,6 +49,8 @@ export function retryDelaySec(retry: Retry, attempt: number): number {
   return Math.min(delay, retry.maxIntervalSec);
 }
 
-/** Returns what a step runs, as its attempts name it: its command, or its type. */
-export const toolOf = (step: { readonly work: Step['work'] }): string =>
-  step.work.kind === 'command' ? step.work.command : step.work.kind;
+/** Returns what a step runs, as its attempts name it: its command, its tool, or its type. */
+export function toolOf({ work }: { readonly work: Step['work'] }): string {
+  if (work.kind === 'command') return work.command;
+  return work.kind === 'workstream' ? (work.tools[0] ?? work.kind) : work.kind;
+}

@@ -33,7 +33,7 @@ export interface SeenAttempt {
 /**
  * Returns a step's attempts, oldest first.
  *
- * A step that has none of its own kind (an approval, a sub-plan) counts as tried once, from its launch to its end.
+ * A step that has none of its own kind (an approval, a sub-plan, a landing) counts as tried once, from its launch to its end.
  */
 export function attemptsSeen(step: Step, record: StepRecord, live: LiveAttempt | null): SeenAttempt[] {
   const ended = record.state === 'running' && live !== null ? live.ended : record.attempts;
@@ -52,7 +52,7 @@ export function attemptsSeen(step: Step, record: StepRecord, live: LiveAttempt |
 
 function runningNow(step: Step, launchedAt: number, ended: number, live: LiveAttempt | null): SeenAttempt[] {
   // When a worker began is its own to say: what is told now must be what the record will say.
-  const hasAttempts = step.work.kind !== 'approval' && step.work.kind !== 'plan';
+  const hasAttempts = isTriedByWorkers(step);
   if (live === null)
     return ended === 0 ? [{ number: 1, startedAt: hasAttempts ? null : launchedAt, ended: null }] : [];
   return live.state === 'running' ? [{ number: live.number, startedAt: live.startedAt, ended: null }] : [];
@@ -66,9 +66,11 @@ function wholeAttempt(step: Step, record: StepRecord, startedAt: number, endedAt
     case 'failed':
       return record.failure === null ? null : { ...base, end: { kind: 'failed', failure: record.failure } };
     case 'canceled':
-      // A command that was canceled before any worker had it was never tried.
-      return step.work.kind === 'command' ? null : { ...base, end: { kind: 'canceled' } };
+      // One that was canceled before any worker had it was never tried.
+      return isTriedByWorkers(step) ? null : { ...base, end: { kind: 'canceled' } };
     default:
       return null;
   }
 }
+
+const isTriedByWorkers = ({ work }: Step): boolean => work.kind === 'command' || work.kind === 'workstream';

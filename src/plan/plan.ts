@@ -59,7 +59,7 @@ export interface Step {
 }
 
 /** What a step does. One kind for each step type (`uses`). */
-export type Work = CommandWork | SubPlanWork | ApprovalWork;
+export type Work = CommandWork | SubPlanWork | ApprovalWork | WorkstreamWork | LandingWork;
 
 export interface CommandWork {
   readonly kind: 'command';
@@ -95,6 +95,111 @@ export interface Choice {
   readonly value: string;
   /** What people see beside it. */
   readonly label: string;
+}
+
+/** `ws-` and lower-case letters, digits and `-` in a bundle; in a plan file the id of its step, whatever that is. */
+export type WorkstreamId = string & { readonly __brand: 'WorkstreamId' };
+
+/** One worktree, one tool, checks with a fix loop, one patch. Its step id is the workstream's id. */
+export interface WorkstreamWork {
+  readonly kind: 'workstream';
+  readonly workstream: WorkstreamId;
+  /**
+   * Where it starts from: the run's base commit plus the patches of all these, merged in this order (their transitive
+   * dependencies, in landing order). One of them without a patch (nothing to change) adds nothing.
+   */
+  readonly startsWith: readonly WorkstreamId[];
+  /**
+   * Not dependencies, but they have ended before this one starts. The patch of one that succeeded is merged as well, after
+   * those of `startsWith`, because both want the same files; one that failed is left out.
+   */
+  readonly after: readonly WorkstreamId[];
+  /** The first that can be used does the work; later ones take over where the breaker of one before is open. */
+  readonly tools: readonly string[];
+  /** How the first was chosen (`workstream/tool/routing.ts`): for the record and the report. */
+  readonly route: {
+    readonly tool: string;
+    readonly by: 'capability' | 'tool' | 'rules' | 'default';
+    readonly note: string | null;
+  };
+  /** What the tool is told, as one text. Delivered as the tool's adapter says (`workstream/tool/adapters.ts`). */
+  readonly prompt: string;
+  /** Files named to the tool, for tools that want them named. */
+  readonly files: readonly string[];
+  /** What the patch may touch (`workstream/scope.ts`, `workstream/patch-rules.ts`). */
+  readonly filesScope: readonly string[];
+  readonly filesCreate: readonly string[];
+  /** Shell lines that must end with 0 in the worktree; the texts that are none are in `notExecutable`. */
+  readonly acceptanceTests: readonly string[];
+  readonly notExecutable: readonly string[];
+  /** Gates by type; the configuration says which command each type is. */
+  readonly testGates: readonly {
+    readonly type: 'GATE_LINT' | 'GATE_UNIT' | 'GATE_INTEGRATION' | 'GATE_SECURITY';
+    readonly required: boolean;
+    readonly blocking: boolean;
+  }[];
+  readonly toolTimeoutSec: number;
+  /** Bounds of the fix loop (`workstream/fix-loop.ts`). */
+  readonly fix: CheckLimits & {
+    readonly maxErrorRepeats: number;
+    readonly oscillationThreshold: number;
+    readonly oscillationWindow: number;
+    readonly fixes: readonly ('static' | 'runtime')[];
+    readonly perStep: Readonly<Partial<Record<'static' | 'runtime', CheckLimits>>>;
+  };
+  readonly maxCostUsd: number | null;
+  /** No tool is called; every stage says what it would do. */
+  readonly dryRun: boolean;
+  /** What the configuration said of the tools and their worktrees when the plan was made (`workstream/means.ts`). */
+  readonly means: Readonly<Record<string, Json>>;
+  /** For records and reports. */
+  readonly metadata: Readonly<Record<string, Json>>;
+}
+
+interface CheckLimits {
+  readonly maxAttempts: number;
+  readonly maxFixes: number;
+}
+
+/** A queue of patches onto a branch (`src/landing`). */
+export interface LandingWork {
+  readonly kind: 'landing';
+  /** Full name of the branch that moves, such as `refs/heads/main`; empty when the run only proves its patches. */
+  readonly branch: string;
+  readonly patches: readonly LandingEntry[];
+  /** In the order in which they are run on a tree. */
+  readonly gates: readonly LandingGate[];
+  /** Trees gated at the same time. */
+  readonly slots: number;
+  /** The most patches one gate run stands for; 1: every commit's own tree is gated. */
+  readonly maxBatch: number;
+  /**
+   * `when-all-ended`: the step depends on all workstreams. `at-once`: it depends on none, runs beside them, is told of each
+   * patch when its workstream has one, and ends when all have ended: then the others' waiting is landing's working time.
+   */
+  readonly begins: 'when-all-ended' | 'at-once';
+  /** Shell lines that make a fresh worktree ready for the gates. */
+  readonly setup: readonly string[];
+  /** So much must be left on the disk. */
+  readonly minFreeBytes: number;
+}
+
+export interface LandingEntry {
+  readonly workstream: WorkstreamId;
+  /** A patch lands after those of its dependencies, and not without them. */
+  readonly dependsOn: readonly WorkstreamId[];
+  readonly priority: 'foreground' | 'background';
+  /** Dependency level, from 0. */
+  readonly level: number;
+}
+
+export interface LandingGate {
+  readonly name: string;
+  /** One shell line; its exit code decides. */
+  readonly command: string;
+  readonly timeoutSec: number;
+  /** False: it is told of, and stops nothing. */
+  readonly blocking: boolean;
 }
 
 export interface Retry {

@@ -1,7 +1,7 @@
 /**
  * Which ended steps the ones still to come may ask for: what a later leg of a run must know of the earlier ones.
  */
-import type { Plan, Step } from './plan.js';
+import type { Plan, Step, Work } from './plan.js';
 import { referencesIn } from './references.js';
 
 const WORD = /[A-Za-z0-9_.-]+/g;
@@ -20,6 +20,13 @@ export function mayBeReadBy(steps: readonly Step[], plan: Plan): (id: string) =>
       for (const name of [word, ...word.split('.')]) names.add(name);
     const whole = work.kind === 'command' ? { ...work, env: { ...plan.env, ...work.env } } : work;
     for (const { step } of referencesIn(whole)) names.add(step);
+    for (const step of patchesReadBy(work)) names.add(step);
   }
   return (id) => isAnything || names.has(id);
+}
+
+/** Returns the workstreams whose patches a step takes. */
+export function patchesReadBy(work: Work): readonly string[] {
+  if (work.kind === 'workstream') return [...new Set([...work.startsWith, ...work.after])];
+  return work.kind === 'landing' ? work.patches.map(({ workstream }) => workstream) : [];
 }

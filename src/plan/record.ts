@@ -39,6 +39,7 @@ export interface StepRecord {
   /** Failed or canceled, but the run goes on as if it had succeeded (`continue`, or a fallback stood in). */
   readonly tolerated: boolean;
   readonly cause: Cause | null;
+  /** Of a step that did not succeed: what it left as evidence, which no other step reads. */
   readonly outputs: Readonly<Record<string, Json>>;
   /** The run whose result was used again (`retry`), or null. */
   readonly reusedFrom: string | null;
@@ -88,6 +89,8 @@ export interface RunOrigin {
   /** The run this one is a sub-plan of, or null. */
   readonly parentRun: string | null;
   readonly actor: string;
+  /** The commit that workstreams start from. Left out where the plan has none. */
+  readonly base?: string;
 }
 
 /** A complete record: `run.json` in the run directory. */

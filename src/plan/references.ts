@@ -46,7 +46,10 @@ function templatesOf(work: Work): readonly string[] {
       return [...work.args, work.cwd, ...Object.values(work.env)];
     case 'approval':
       return [work.message];
-    case 'plan': // read before the run: nothing of it is left open
+    // Nothing of them is left open: a sub-plan is read before the run, and patches are handed on whole.
+    case 'plan':
+    case 'workstream':
+    case 'landing':
       return [];
     default:
       return work satisfies never;

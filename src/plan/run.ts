@@ -92,8 +92,12 @@ export const noCounts = (): Record<StepKind, number> => ({
 /** What a step waits for has come, or can do nothing for it any more. */
 export const RELEASED = -1;
 
-/** Approvals wait for a person: they hold no place under `maxConcurrency`. */
-export const takesSlot = (step: Step): boolean => step.work.kind !== 'approval';
+/**
+ * Approvals wait for a person, and landing that runs beside the work waits for the work: they hold no place under
+ * `maxConcurrency`.
+ */
+export const takesSlot = ({ work }: Step): boolean =>
+  work.kind !== 'approval' && !(work.kind === 'landing' && work.begins === 'at-once');
 
 export function edgesOf(steps: readonly Step[]): Edges {
   const indexOf = new Map(steps.map((step, index) => [step.id, index]));

@@ -9,9 +9,12 @@ import type { Cause, StepKind } from './record.js';
 export type Outcome = Ended &
   (
     | { readonly kind: 'succeeded'; readonly outputs: Readonly<Record<string, Json>> }
-    | { readonly kind: 'failed'; readonly failure: StepFailure }
-    | { readonly kind: 'canceled' }
+    | { readonly kind: 'failed'; readonly failure: StepFailure; readonly outputs?: Evidence }
+    | { readonly kind: 'canceled'; readonly outputs?: Evidence }
   );
+
+/** What a step leaves for the record although it did not succeed, such as the patch of work that was refused. No other step reads it. */
+type Evidence = Readonly<Record<string, Json>>;
 
 interface Ended {
   readonly attempts: readonly Attempt[];

@@ -27,7 +27,7 @@ export function stepRecord(run: Run, index: number, childRun: string | null): St
     failure: outcome?.kind === 'failed' ? outcome.failure : null,
     tolerated: run.tolerated[index]!,
     cause: causeOf(state),
-    outputs: outcome?.kind === 'succeeded' ? outcome.outputs : {},
+    outputs: outcome?.outputs ?? {},
     reusedFrom: state.kind === 'succeeded' ? state.reusedFrom : null,
     childRun,
     canceling: state.kind === 'running' && state.stop !== null,
@@ -126,6 +126,8 @@ export function describeFailure(failure: StepFailure): string {
     case 'condition-error':
     case 'rejected':
     case 'sub-plan-failed':
+    case 'workstream-failed':
+    case 'landing-failed':
     case 'infrastructure':
       return failure.message;
     default:

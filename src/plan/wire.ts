@@ -149,6 +149,16 @@ const WORK_FIELDS: {
   command: { command: true, args: true, cwd: true, shell: true, env: true, envMode: true },
   plan: { path: true, plan: true },
   approval: { message: true, choices: true, defaultOnTimeout: true },
+  workstream: {
+    ...{ workstream: true, startsWith: true, after: true, tools: true, route: true, prompt: true },
+    ...{ files: true, filesScope: true, filesCreate: true, acceptanceTests: true, notExecutable: true },
+    ...{ testGates: true, toolTimeoutSec: true, fix: true, maxCostUsd: true, dryRun: true, means: true },
+    metadata: true,
+  },
+  landing: {
+    ...{ branch: true, patches: true, gates: true, slots: true, maxBatch: true, begins: true },
+    ...{ setup: true, minFreeBytes: true },
+  },
 };
 
 /** Fields that may be left out: null on the way, or not there at all. */

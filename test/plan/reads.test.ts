@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { CommandWork } from '../../src/plan/plan.js';
+import type { CommandWork, LandingWork, WorkstreamWork } from '../../src/plan/plan.js';
 import { mayBeReadBy } from '../../src/plan/reads.js';
 import { planOf, type StepSketch } from './builder.js';
 
@@ -57,4 +57,12 @@ test('a question reads the steps whose outputs stand in it', () => {
   expect(
     readBy({ work: { kind: 'approval', message: '${steps.a.outputs.size}, $${steps.b.outputs.x}?' } }),
   ).toEqual(['a']);
+});
+
+test('a workstream reads those whose patches it starts with, a landing those whose patches it lands', () => {
+  const workstream = { kind: 'workstream', startsWith: ['a'], after: ['b'] } as unknown as WorkstreamWork;
+  expect(readBy({ work: workstream })).toEqual(['a', 'b']);
+  const patches = [{ workstream: 'a-b', dependsOn: ['a'] }];
+  const landing = { kind: 'landing', patches } as unknown as LandingWork;
+  expect(readBy({ work: landing })).toEqual(['a-b']);
 });

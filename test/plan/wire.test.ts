@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Json, Plan, Step, StepId, Work } from '../../src/plan/plan.js';
+import type { Json, Plan, Step, StepId, Work, WorkstreamId } from '../../src/plan/plan.js';
 import { packPlan, unpackPlan } from '../../src/plan/wire.js';
+import { DEFAULT_FIX_LIMITS } from '../../src/workstream/fix-loop.js';
 import { planOf, stepOf } from './builder.js';
 
 const id = fc
@@ -14,6 +15,8 @@ const text = fc.oneof(
 const names = fc.array(text, { maxLength: 3 });
 // A JSON text has no -0; as an object's own key "__proto__" cannot be loaded.
 const number = fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
+const workstreamId = id as fc.Arbitrary<string> as fc.Arbitrary<WorkstreamId>;
+const workstreamIds = fc.array(workstreamId, { maxLength: 2 });
 const record = fc.dictionary(
   fc.string({ maxLength: 4 }).filter((key) => key !== '__proto__'),
   text,
@@ -34,6 +37,30 @@ const planArbitrary: fc.Arbitrary<Plan> = fc.letrec<{ plan: Plan; work: Work }>(
     }),
     fc.record({ kind: fc.constant('approval' as const), message: text }),
     fc.record({ kind: fc.constant('plan' as const), path: text, plan: tie('plan') }),
+    fc.record({
+      ...{ kind: fc.constant('workstream' as const), workstream: workstreamId, startsWith: workstreamIds },
+      ...{ after: workstreamIds, tools: names, prompt: text, files: names, filesScope: names },
+      route: fc.record({ tool: text, by: fc.constantFrom('tool' as const), note: fc.option(text) }),
+      ...{ filesCreate: names, acceptanceTests: names, notExecutable: names, toolTimeoutSec: number },
+      testGates: fc.constantFrom([], [{ type: 'GATE_LINT' as const, required: true, blocking: false }]),
+      fix: fc.constant(DEFAULT_FIX_LIMITS),
+      ...{ maxCostUsd: fc.option(number), dryRun: fc.boolean(), means: record, metadata: record },
+    }),
+    fc.record({
+      ...{ kind: fc.constant('landing' as const), branch: text, setup: names, minFreeBytes: number },
+      patches: fc.array(
+        fc.record({
+          ...{ workstream: workstreamId, dependsOn: workstreamIds, level: fc.nat(3) },
+          priority: fc.constantFrom('foreground' as const, 'background' as const),
+        }),
+        { maxLength: 2 },
+      ),
+      gates: fc.array(fc.record({ name: text, command: text, timeoutSec: number, blocking: fc.boolean() }), {
+        maxLength: 2,
+      }),
+      ...{ slots: fc.nat(3), maxBatch: fc.nat(3) },
+      begins: fc.constantFrom('at-once' as const, 'when-all-ended' as const),
+    }),
   ),
   plan: fc.record({
     planId: text,

@@ -15,7 +15,6 @@ export type ProblemCode =
   | 'bad-value'
   | 'unknown-key'
   | 'conflict'
-  | 'not-yet'
   | 'duplicate-id'
   | 'unknown-step'
   | 'cycle'

@@ -8,6 +8,7 @@ import { checkLeases } from './check-leases.js';
 import { checkGraph } from './check-graph.js';
 import { checkConditions, checkReferences, checkResources, OpenNeeds } from './check-reads.js';
 import { Findings, isError, type Problem } from './diagnostics.js';
+import { fillPatches } from './fill-patches.js';
 import { outlineOf } from './outline.js';
 import { besideFile, normalized } from './paths.js';
 import { readSteps } from './read-steps.js';
@@ -201,7 +202,7 @@ function assembled(document: PlanDocument, scope: VariableScope, steps: Plan['st
     variables: Object.fromEntries(scope.values),
     secrets: [...scope.secrets],
     ...(document.exclusive.length === 0 ? {} : { exclusive: [...new Set(document.exclusive)] }),
-    steps,
+    steps: fillPatches(steps),
   };
 }
 

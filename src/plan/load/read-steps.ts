@@ -8,7 +8,7 @@ import { checkLeases } from './check-leases.js';
 import { checkLimits } from './limits.js';
 import type { StepDocument } from './schema.js';
 import { addIssues, addUnknownKeys, isObject, knownKeys, type KnownKeys } from './shape.js';
-import { ANNOUNCED_TYPES, STEP_TYPES, stepTypeOf } from './step-types/registry.js';
+import { STEP_TYPES, stepTypeOf } from './step-types/registry.js';
 import type { StepContext, StepDetails, StepType } from './step-types/step-type.js';
 
 /** What steps are made with: everything of a step's context that is the same for all. */
@@ -52,7 +52,7 @@ function readStep(raw: unknown, index: number, context: StepsContext): Step | nu
     findings.add({
       ...unknownType(raw['uses'], findings),
       path: [...path, 'uses'],
-      message: `${subject}: ${typeMessage(raw['uses'])}`,
+      message: `${subject}: "uses" must name a step type, found ${show(raw['uses'])}`,
     });
     return null;
   }
@@ -92,15 +92,8 @@ function stepOf(document: StepDocument, details: StepDetails | null): Step | nul
   };
 }
 
-const typeMessage = (uses: unknown): string =>
-  ANNOUNCED_TYPES.includes(uses as string)
-    ? `steps with "uses": ${show(uses)} are not in this version yet`
-    : `"uses" must name a step type, found ${show(uses)}`;
-
 function unknownType(uses: unknown, findings: Findings): Pick<Finding, 'code' | 'hint'> {
   const known = STEP_TYPES.map((type) => type.uses);
-  if (ANNOUNCED_TYPES.includes(uses as string))
-    return { code: 'not-yet', hint: `there are ${quoteAll(known, 'and')}` };
   const near = typeof uses === 'string' ? findings.didYouMean(uses, known) : null;
   return { code: 'bad-value', hint: near ?? `there are ${quoteAll(known, 'and')}` };
 }
@@ -114,6 +107,6 @@ function misplacedKey(key: string, type: StepType): Pick<Finding, 'code' | 'mess
   return {
     code: 'conflict',
     message: `${quote(key)} means nothing for "uses": "${type.uses}"`,
-    hint: `it belongs to ${owners.join(' and ')}`,
+    hint: `it belongs to ${[owners.slice(0, -1).join(', '), ...owners.slice(-1)].filter(Boolean).join(' and ')}`,
   };
 }

@@ -143,7 +143,10 @@ describe('a step', () => {
     [{ outputs: { 'a-b': '/x' } }, 'the name "a-b" in "outputs" must be an output name'],
     [{ runs_on: 'a b' }, '"runs_on" must be a label'],
     [{ uses: 'comand' }, '"uses" must name a step type, found "comand"; did you mean "command"?'],
-    [{ uses: 7 }, '"uses" must name a step type, found 7; there are "command", "plan" and "approval"'],
+    [
+      { uses: 7 },
+      '"uses" must name a step type, found 7; there are "command", "plan", "approval", "workstream" and "landing"',
+    ],
   ])('with %j is told what was expected and what was found', async (fields, words) => {
     const errors = await errorsOf(planWith([step('build', fields)]));
     expect(errors).toHaveLength(1);
@@ -199,11 +202,17 @@ describe('a step', () => {
   });
 
   test.each([
-    [{ uses: 'workstream' }, 'steps with "uses": "workstream" are not in this version yet'],
-    [{ uses: 'landing' }, 'steps with "uses": "landing" are not in this version yet'],
-  ])('that relies on what is announced (%j) is refused, not run without it', async (fields, words) => {
-    expect((await errorsOf(planWith([step('a', fields)]))).join()).toContain(`not-yet: step "a": ${words}`);
-  });
+    [
+      { uses: 'job' },
+      'must name a step type, found "job"; there are "command", "plan", "approval", "workstream" and "landing"',
+    ],
+    [{ uses: 'landings' }, 'found "landings"; did you mean "landing"?'],
+  ])(
+    'that relies on a step type which is none (%j) is refused, not run without it',
+    async (fields, words) => {
+      expect((await errorsOf(planWith([step('a', fields)]))).join()).toContain(words);
+    },
+  );
 });
 
 describe('problems', () => {

@@ -185,7 +185,7 @@ describe('a command', () => {
 
   test('does not take a "with": its fields stand in the step', async () => {
     expect(await errorsOf(planWith([step('a', { with: {} })]))).toEqual([
-      'conflict: step "a": "with" means nothing for "uses": "command"; it belongs to "uses": "plan" and "uses": "approval"',
+      'conflict: step "a": "with" means nothing for "uses": "command"; it belongs to "uses": "plan", "uses": "approval", "uses": "workstream" and "uses": "landing"',
     ]);
   });
 });
@@ -278,7 +278,7 @@ describe('an approval', () => {
     [{ timeout_sec: 0 }, '"timeout_sec" must be'],
     [
       { retries: 1 },
-      '"retries" means nothing for "uses": "approval"; it belongs to "uses": "command" and "uses": "plan"',
+      '"retries" means nothing for "uses": "approval"; it belongs to "uses": "command", "uses": "plan" and "uses": "workstream"',
     ],
     [{ env: {} }, '"env" means nothing for "uses": "approval"'],
     [{ outputs: {} }, '"outputs" means nothing'],

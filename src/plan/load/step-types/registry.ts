@@ -3,13 +3,12 @@
  */
 import { approval } from './approval.js';
 import { command } from './command.js';
+import { landing } from './landing.js';
 import { plan } from './plan.js';
 import type { StepType } from './step-type.js';
+import { workstream } from './workstream.js';
 
-export const STEP_TYPES: readonly StepType[] = [command, plan, approval];
-
-/** Types that plans will have, and this version has not: refused by name, because ignoring them would skip the work. */
-export const ANNOUNCED_TYPES: readonly string[] = ['workstream', 'landing'];
+export const STEP_TYPES: readonly StepType[] = [command, plan, approval, workstream, landing];
 
 const byName = new Map(STEP_TYPES.map((type) => [type.uses as string, type]));
 

@@ -1,0 +1,179 @@
+/**
+ * From the record of a run to the report of its workstreams.
+ */
+import type { Json, Step } from '../../plan/plan.js';
+import type { RunRecord, StepRecord } from '../../plan/record.js';
+import { causeText } from '../../plan/failure-words.js';
+import { describeFailure } from '../../plan/view.js';
+import type { PatchState } from '../ledger.js';
+import type {
+  ReportedConflict,
+  ReportedGateRun,
+  ReportedPatch,
+  ReportedWorkstream,
+  SetReport,
+  WorkstreamEnd,
+} from './report.js';
+
+/** What was known of the set before the run, and is in no plan. */
+export interface SetNote {
+  readonly format: 1;
+  readonly folder: string;
+  readonly malformed: SetReport['malformed'];
+  readonly collisions: SetReport['collisions'];
+  /** Workstreams that could not be part of the plan. */
+  readonly blocked: readonly { readonly id: string; readonly title: string; readonly reason: string }[];
+}
+
+export const EMPTY_NOTE: SetNote = { format: 1, folder: '', malformed: [], collisions: [], blocked: [] };
+
+/** Says whether a run has anything to report of: a workstream, or a landing. */
+export const hasWorkstreams = ({ plan }: Pick<RunRecord, 'plan'>): boolean =>
+  plan.steps.some(({ work }) => work.kind === 'workstream' || work.kind === 'landing');
+
+/** Builds the report; of a run that goes on, as far as it is. */
+export function reportOf(record: RunRecord, note: SetNote): SetReport {
+  const { head, origin, plan, steps } = record;
+  const recordOf = new Map(steps.map((step) => [step.id as string, step]));
+  const landing = plan.steps.find(({ work }) => work.kind === 'landing');
+  const landed = objectOf(landing === undefined ? {} : (recordOf.get(landing.id)?.outputs ?? {}));
+  const fates = new Map(
+    listOf(landed['patches']).map((patch) => [textOf(patch['workstream']) ?? '', patch] as const),
+  );
+  const branch = landing?.work.kind === 'landing' && landing.work.branch !== '' ? landing.work.branch : null;
+  const workstreams = plan.steps
+    .filter(({ work }) => work.kind === 'workstream')
+    .map((step) => workstreamOf(step, recordOf.get(step.id)!, fates.get(step.id) ?? null));
+  return {
+    format: 1,
+    runId: head.runId,
+    state: head.state,
+    startedAt: head.startedAt ?? head.createdAt,
+    endedAt: head.endedAt,
+    branch,
+    base: origin.base ?? '',
+    tip: textOf(landed['tip']),
+    maxWorkers: plan.maxConcurrency,
+    workstreams: [...workstreams, ...note.blocked.map(blockedOf)],
+    gateRuns: gateRunsOf(listOf(landed['gateRuns'])),
+    conflicts: listOf(landed['conflicts']).map(conflictOf),
+    malformed: note.malformed,
+    collisions: note.collisions,
+  };
+}
+
+function workstreamOf(step: Step, record: StepRecord, fate: Fields | null): ReportedWorkstream {
+  const { outputs, attempts } = record;
+  const state = stateOf(record);
+  const because =
+    record.failure !== null
+      ? describeFailure(record.failure)
+      : record.cause === null
+        ? null
+        : causeText(record.cause);
+  const patch = patchOf(objectOf(outputs['patch'] ?? null), outputs, fate);
+  return {
+    id: step.id,
+    title: step.name,
+    wave: waveOf(step),
+    dependsOn: step.dependsOn,
+    state,
+    tool: textOf(outputs['tool']) ?? (step.work.kind === 'workstream' ? (step.work.tools[0] ?? '') : ''),
+    worker: textOf(outputs['worker']),
+    startedAt: attempts[0]?.startedAt ?? record.launchedAt,
+    endedAt: record.endedAt,
+    attempts: attempts.length + record.attemptsOmitted,
+    costUsd: numberOf(outputs['costUsd']),
+    patch,
+    reason: state === 'succeeded' ? null : because,
+    notExecutable: textsOf(outputs['notExecutable']),
+  };
+}
+
+const stateOf = ({ state, cause }: StepRecord): WorkstreamEnd => {
+  if (state === 'pending') return 'waiting';
+  // Skipped because what it depends on did not come: people know that as blocked.
+  if (state === 'skipped')
+    return cause?.kind === 'condition' || cause?.kind === 'dependency' ? 'blocked' : 'skipped';
+  return state;
+};
+
+function patchOf(
+  patch: Fields,
+  outputs: Readonly<Record<string, Json>>,
+  fate: Fields | null,
+): ReportedPatch | null {
+  const id = textOf(patch['id']);
+  if (id === null) return null;
+  const ledger = objectOf(outputs['ledger'] ?? null);
+  const landed = fate === null ? null : (LANDED[textOf(fate['state']) ?? ''] ?? null);
+  return {
+    id,
+    state: landed ?? (textOf(ledger['state']) as PatchState | null) ?? 'created',
+    files: numberOf(patch['files']) ?? 0,
+    insertions: numberOf(patch['insertions']) ?? 0,
+    deletions: numberOf(patch['deletions']) ?? 0,
+    commit: landed === 'committed' ? textOf(patch['commit']) : null,
+    reason: fate === null ? textOf(outputs['reason']) : textOf(fate['reason']),
+  };
+}
+
+/** What the queue's word for a patch means in the ledger. */
+const LANDED: Readonly<Record<string, PatchState>> = {
+  landed: 'committed',
+  approved: 'verified',
+  waiting: 'queued',
+  quarantined: 'quarantined',
+  blocked: 'validated',
+  held: 'queued',
+  withdrawn: 'dropped',
+};
+
+const blockedOf = ({ id, title, reason }: SetNote['blocked'][number]): ReportedWorkstream => ({
+  ...{ id, title, reason, wave: 1, dependsOn: [], state: 'blocked', tool: '', worker: null },
+  ...{ startedAt: null, endedAt: null, attempts: 0, costUsd: null, patch: null, notExecutable: [] },
+});
+
+function gateRunsOf(runs: readonly Fields[]): ReportedGateRun[] {
+  const all = runs.map((run): Omit<ReportedGateRun, 'flaked'> => ({
+    gate: textOf(run['gate']) ?? '',
+    tree: textOf(run['tree']) ?? '',
+    patches: textsOf(run['patches']),
+    result: run['result'] === 'green' ? 'passed' : run['result'] === 'red' ? 'failed' : 'error',
+    startedAt: numberOf(run['startedAt']) ?? 0,
+    endedAt: numberOf(run['endedAt']) ?? 0,
+  }));
+  const passed = new Set(all.flatMap((run) => (run.result === 'passed' ? [`${run.gate} ${run.tree}`] : [])));
+  return all.map((run) => ({
+    ...run,
+    flaked: run.result !== 'passed' && passed.has(`${run.gate} ${run.tree}`),
+  }));
+}
+
+function conflictOf(entry: Fields): ReportedConflict {
+  const conflict = objectOf(entry['conflict'] ?? null);
+  return {
+    workstream: textOf(entry['patch']) ?? textOf(entry['workstream']) ?? '',
+    with: textsOf(conflict['with']),
+    files: textsOf(conflict['files']),
+    kind: textOf(conflict['kind']) ?? 'content',
+    status: 'QUARANTINED',
+  };
+}
+
+/** From the tag that the compiled plan gives each; a plan written by hand may have none. */
+function waveOf({ tags }: Step): number {
+  const tag = tags.find((each) => /^wave:\d+$/.test(each));
+  return tag === undefined ? 1 : Number(tag.slice('wave:'.length));
+}
+
+type Fields = Readonly<Record<string, Json>>;
+
+const objectOf = (value: Json): Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
+const listOf = (value: Json | undefined): Fields[] =>
+  Array.isArray(value) ? (value as readonly Json[]).map(objectOf) : [];
+const textOf = (value: Json | undefined): string | null => (typeof value === 'string' ? value : null);
+const numberOf = (value: Json | undefined): number | null => (typeof value === 'number' ? value : null);
+const textsOf = (value: Json | undefined): string[] =>
+  Array.isArray(value) ? (value as readonly Json[]).flatMap((each) => textOf(each) ?? []) : [];

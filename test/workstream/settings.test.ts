@@ -1,0 +1,79 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { formatProblem } from '../../src/plan/load/diagnostics.js';
+import { defaultSettings, loadSettings } from '../../src/workstream/load/load-settings.js';
+import { toolsOf } from '../../src/workstream/tool/registry.js';
+
+const load = async (text: string) => {
+  const { settings, problems } = await loadSettings('config.yaml', text);
+  return { settings, lines: problems.map(formatProblem) };
+};
+
+test('no file, an empty file and a missing section are all defaults', async () => {
+  const { settings, lines } = await load('\n');
+  expect(lines).toEqual([]);
+  expect(settings).toEqual(defaultSettings());
+  expect(settings!.execution).toMatchObject({
+    max_workers: 3,
+    workstream_pattern: 'ws-*.json',
+    tool_timeout_seconds: 600,
+  });
+  expect(settings!.fix).toMatchObject({
+    maxAttempts: 3,
+    maxFixes: 2,
+    perStep: { static: { maxAttempts: 3, maxFixes: 2 }, runtime: { maxAttempts: 2, maxFixes: 1 } },
+  });
+});
+
+test('a bad value is said with its key and place, and all of them at once', async () => {
+  const { settings, lines } = await load(
+    'execution:\n  max_workers: 0\nisolation:\n  strategy: worktre\ndag: 3\n',
+  );
+  expect(settings).toBeNull();
+  expect(lines).toEqual([
+    'config.yaml:2:16: error: the configuration: "execution.max_workers" must be a whole number from 1 to 1000, found 0',
+    'config.yaml:4:13: error: the configuration: "isolation.strategy" must be one of "worktree", "clone", found "worktre"; did you mean "worktree"?',
+    'config.yaml:5:6: error: the configuration: "dag" must be an object, found 3',
+  ]);
+});
+
+test('a tool that may not be used is found wherever it is named', async () => {
+  const { lines } = await load(
+    'adapters:\n  enabled: [aider]\n  routing:\n    - {pattern: "*.md", tool: codex}\n  fallbacks:\n    aider: [claud]\nexecution: {default_tool: aidr}\n',
+  );
+  expect(lines.map((line) => line.replace(/^.*error: /, ''))).toEqual([
+    'the tool of this rule, "codex" is not a tool that may be used; there are "aider"',
+    'the fallback "claud" is not a tool that may be used; there are "aider"',
+    'the default tool "aidr" is not a tool that may be used; did you mean "aider"?',
+  ]);
+});
+
+test('an unknown key is warned of; "interactive" is, too', async () => {
+  const { settings, lines } = await load('excution: {}\ntools:\n  codex: {mode: interactive}\n');
+  expect(settings).not.toBeNull();
+  expect(lines).toEqual([
+    'config.yaml:1:1: warning: unknown key "excution" is ignored; did you mean "execution"?',
+    'config.yaml:3:17: warning: "codex": "interactive" cannot run unattended; its non-interactive form is used',
+  ]);
+});
+
+test('a tool of one’s own is any command', async () => {
+  const { settings } = await load(
+    'tools:\n  robot: {executable: ./robot.sh, args: ["--in", "{promptFile}"], prompt: file, timeout_seconds: 9}\n',
+  );
+  expect(toolsOf(settings!.tools, null)['robot']).toMatchObject({
+    executable: './robot.sh',
+    more: ['--in', '{promptFile}'],
+    timeoutSec: 9,
+  });
+});
+
+const reference = join(process.env['PLANWRIGHT_REFERENCE_DATA'] ?? '/nowhere', '.uet', 'config.yaml');
+describe.runIf(existsSync(reference))('the reference configuration', () => {
+  test('loads', async () => {
+    const { settings, lines } = await load(readFileSync(reference, 'utf8'));
+    expect(lines.filter((line) => line.includes('error'))).toEqual([]);
+    expect(settings!.routing.rules.map(({ priority }) => priority)).toEqual([10, 5, 20, 1]);
+  });
+});
