@@ -4,13 +4,19 @@
 import { join } from 'node:path';
 import type { Tell } from '../os/progress.mjs';
 import { packageRoot } from '../package.js';
+import { sweepWorktrees } from '../tools/git/close-worktree.js';
+import { fileNameOf } from '../tools/git/names.js';
 import { openContainment } from '../tools/process/index.js';
+import type { LandingActivities } from '../workflows/landing-api.js';
 import type { Activities, HostActivities } from './api.js';
+import { beating } from './beating.js';
 import { findEnded } from './find-ended.js';
 import { sweepOrphans } from './leftovers.js';
 import { readLogIn } from './read-log.js';
 import { requestCancel } from './request-cancel.js';
 import { runCommandIn } from './run-command.js';
+import type { WorkstreamActivities } from './workstream/api.js';
+import { workstreamActivities } from './workstream/index.js';
 import { writeRecordIn } from './write-record.js';
 
 /** What activities need of the worker that runs them. */
@@ -26,7 +32,7 @@ export interface World {
 }
 
 export interface WorkerActivities {
-  readonly activities: Activities & HostActivities;
+  readonly activities: Activities & HostActivities & WorkstreamActivities & LandingActivities;
   close(): Promise<void>;
 }
 
@@ -35,12 +41,22 @@ export async function openActivities(world: World, tell: Tell): Promise<WorkerAc
   const { ended, trouble } = await sweepOrphans(world.home, world.host);
   if (ended > 0) tell(`ended ${ended} commands that a killed worker had left running`);
   for (const line of trouble) tell(`warning: left running: ${line}`);
+  void sweepLeft(world.home, tell); // captures what is in them first: steps need not wait for that
   const containment = await openContainment(world.env);
   tell(`holds commands by ${containment.mode}: ${containment.why}`);
   // Before all else on a step's PATH, so that plans can name our own tools as they are.
   const bin = join(packageRoot(), 'bin', 'steps');
+  const workstreams = workstreamActivities({
+    ...world,
+    bin,
+    containment,
+  });
   return {
     activities: {
+      ...workstreams,
+      findTip: beating((task) => workstreams.findTip(task)),
+      mergeForLanding: beating((task) => workstreams.mergeForLanding(task)),
+      moveBranch: beating((task) => workstreams.moveBranch(task)),
       runCommand: runCommandIn({ ...world, bin, containment }),
       writeRecord: writeRecordIn(world.home),
       readLog: readLogIn(world.home),
@@ -49,4 +65,22 @@ export async function openActivities(world: World, tell: Tell): Promise<WorkerAc
     },
     close: () => containment.close(),
   };
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** Removes worktrees whose worker died a day ago and that nobody came back for; what is in them is kept as a patch. */
+async function sweepLeft(home: string, tell: Tell): Promise<void> {
+  try {
+    const fileFor = ({ id }: { readonly id: string }): string =>
+      join(home, 'leftovers', `${fileNameOf(id)}.patch`);
+    for (const { id, saved, trouble } of await sweepWorktrees(home, DAY_MS, Date.now(), fileFor)) {
+      if (trouble !== null) tell(`warning: the worktree "${id}" was left: ${trouble}`);
+      else tell(`removed the worktree "${id}"${saved === null ? '' : `; its patch is "${saved.id}"`}`);
+    }
+  } catch (error) {
+    tell(
+      `warning: old worktrees were not looked for: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
 }

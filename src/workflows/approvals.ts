@@ -14,7 +14,7 @@ interface Waiting {
   readonly settle: (outcome: Outcome) => void;
 }
 
-const approvedBy = (answer: Answer): Outcome => ({ ...SUCCEEDED, outputs: answerOutputs(answer) }) as Outcome;
+const approvedBy = (answer: Answer): Outcome => ({ ...SUCCEEDED, outputs: answerOutputs(answer) });
 
 function silenceOf(step: Step): Outcome {
   const answer = answerOfSilence(step);

@@ -1,4 +1,5 @@
 /** The workflow bundle: everything exported here is a workflow type. */
+export { landPatches } from './landing.js';
 export { keepLease } from './lease.js';
 export { readHostLog } from './read-log.js';
 export { continuePlan, runPlan } from './run-plan.js';

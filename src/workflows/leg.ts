@@ -12,6 +12,7 @@ import { messageFor } from '../plan/references.js';
 import { isStopping, type Run } from '../plan/run.js';
 import {
   cancelRun,
+  conditionStep,
   endStranded,
   isRunOver,
   outputRead,
@@ -26,11 +27,12 @@ import { Approvals } from './approvals.js';
 import { subRunId, type CancelRequest } from './api.js';
 import { detailsOf } from './details.js';
 import type { LeaseNews } from './lease-api.js';
+import { LandingNews } from './landing-news.js';
 import { LeaseGate } from './lease-gate.js';
 import { failedBy } from './outcome.js';
 import type { Neighbours, Settled, Successor, Surrounding } from './neighbours.js';
-import { runCommandStep, type Surroundings } from './run-command-step.js';
-import { runSubPlanStep } from './run-sub-plan.js';
+import type { Surroundings } from './run-command-step.js';
+import { runStep } from './run-step.js';
 
 /** Steps with the workers at once: Temporal takes 2,000 pending activities, and a leg must be able to end them all within its history. */
 const WINDOW = 400;
@@ -48,6 +50,7 @@ export class Leg {
   handedOn: ReadonlySet<number> = new Set();
   readonly approvals = new Approvals();
   #gate: LeaseGate | null = null;
+  #landings: LandingNews | null = null;
   /** For the next leg, until that is there. */
   readonly #leaseNews: LeaseNews[] = [];
   /** The scope of each step that runs from here. */
@@ -118,11 +121,13 @@ export class Leg {
     const { runId, execution } = this.around;
     this.#gate = new LeaseGate(run, { run: runId, execution });
     this.#gate.closeUntilTaken((reason) => this.cancel({ reason, actor: 'engine' }));
+    this.#landings = new LandingNews(run, runId, () => this.wake());
     this.#reopenApprovals(run);
     for (const index of waiting) this.#start(run, index);
     while (!isRunOver(run) && this.next === null) {
       this.#takeIn(run);
       const launchedAll = this.#launch(run);
+      this.#landings.tell();
       this.#stopAsked(run);
       endStranded(run, Date.now());
       setCurrentDetails(detailsOf(run, this.head()));
@@ -205,15 +210,15 @@ export class Leg {
       ...this.around,
       plan: run.plan,
       outputsOf: (id) => outputsOf(run, id),
+      stepOf: (id) => conditionStep(run, id),
       leases: { ...this.around.inherited, ...this.#gate!.tokens(index) },
     };
-    const outcome = scope.run(() =>
-      step.work.kind === 'command' ? runCommandStep(step, around) : runSubPlanStep(step, around),
-    );
-    void outcome.then((value) => {
-      this.#scopes.delete(step.id);
-      settled(value);
-    });
+    void scope
+      .run(() => runStep(step, around, this.#landings!))
+      .then((value) => {
+        this.#scopes.delete(step.id);
+        settled(value);
+      });
     return sizeOf(step.work);
   }
 

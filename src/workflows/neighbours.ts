@@ -9,7 +9,7 @@ import type { CancelRequest } from './api.js';
 import type { LeaseNews } from './lease-api.js';
 import type { Surroundings } from './run-command-step.js';
 
-export interface Surrounding extends Omit<Surroundings, 'plan' | 'outputsOf' | 'leases'> {
+export interface Surrounding extends Omit<Surroundings, 'plan' | 'outputsOf' | 'stepOf' | 'leases'> {
   /** The execution of the run's own workflow. */
   readonly execution: string;
   /** Leases that runs above hold, with their tokens. */

@@ -1,11 +1,12 @@
 /**
- * Runs a command step as an activity. Other kinds of steps are in `run-sub-plan.ts` and `wait-approval.ts`.
+ * Runs a command step as an activity. Other kinds of steps have files of their own.
  */
-import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, proxyActivities, type ActivityOptions } from '@temporalio/workflow';
 import type { Activities, CommandTask } from '../activities/api.js';
 import type { CommandWork, Json, Plan, Priority, Step } from '../plan/plan.js';
 import type { RunOrigin } from '../plan/record.js';
 import { commandFor } from '../plan/references.js';
+import type { ConditionStep } from '../plan/run.js';
 import type { Outcome } from '../plan/step-state.js';
 import { queueOf } from './api.js';
 import { commandOutcome, failedBy, succeededBy } from './outcome.js';
@@ -18,6 +19,8 @@ export interface Surroundings {
   readonly priority: Priority;
   /** Returns the outputs read under a step's id, or null when it has none. */
   readonly outputsOf: (step: string) => Readonly<Record<string, Json>> | null;
+  /** Returns where a step stands, or null when the run has no such step. */
+  readonly stepOf: (step: string) => ConditionStep | null;
   /** The leases that are held while the step runs, with their tokens. */
   readonly leases: Readonly<Record<string, number>>;
 }
@@ -43,9 +46,18 @@ export function runCommandStep(step: Step, around: Surroundings): Promise<Outcom
   if (filled.kind === 'impossible') {
     return Promise.resolve(failedBy({ reason: 'not-started', message: filled.message }));
   }
+  const { runCommand } = proxyActivities<Activities>(stepActivity(step, around));
+  return runCommand(taskOf(step, withLeases(filled.work, around.leases), around)).then(
+    succeededBy,
+    commandOutcome,
+  );
+}
+
+/** How a step's activity is called: it ends its work by its own clock, and is retried by the step's policy. */
+export function stepActivity(step: Step, { priority }: Pick<Surroundings, 'priority'>): ActivityOptions {
   const { retry, timeoutSec } = step;
   const initialInterval = Math.max(retry.initialIntervalSec * 1000, MIN_INTERVAL_MS);
-  const { runCommand } = proxyActivities<Activities>({
+  return {
     activityId: step.id,
     summary: summaryOf(step),
     taskQueue: queueOf(step.runsOn),
@@ -59,12 +71,8 @@ export function runCommandStep(step: Step, around: Surroundings): Promise<Outcom
     },
     // The default leaves the process running while the run goes on.
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-    priority: { priorityKey: priorityKeyOf(step.priority === 'normal' ? around.priority : step.priority) },
-  });
-  return runCommand(taskOf(step, withLeases(filled.work, around.leases), around)).then(
-    succeededBy,
-    commandOutcome,
-  );
+    priority: { priorityKey: priorityKeyOf(step.priority === 'normal' ? priority : step.priority) },
+  };
 }
 
 function taskOf(step: Step, work: CommandWork, { runId, origin, plan }: Surroundings): CommandTask {

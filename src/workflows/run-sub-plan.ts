@@ -1,7 +1,7 @@
 /**
  * Runs a sub-plan step: each attempt is a child workflow, a run of its own.
  */
-import { CancellationScope, ChildWorkflowCancellationType, sleep, startChild } from '@temporalio/workflow';
+import { ChildWorkflowCancellationType, sleep, startChild } from '@temporalio/workflow';
 import type { Attempt, AttemptEnd } from '../plan/attempt.js';
 import type { Step, SubPlanWork } from '../plan/plan.js';
 import type { Outcome } from '../plan/step-state.js';
@@ -10,6 +10,7 @@ import { ADD_CHUNK_SIGNAL, RUN_WORKFLOW, subRunId, type RunInput } from './api.j
 import { chunksOf } from './chunks.js';
 import { subPlanOutcome, SUCCEEDED } from './outcome.js';
 import { summaryOf, type Surroundings } from './run-command-step.js';
+import { withinLimit } from './time-limit.js';
 
 /**
  * Runs a sub-plan to its end, with the step's retries and time limit. Never rejects.
@@ -38,28 +39,8 @@ export async function runSubPlanStep(step: Step, around: Surroundings): Promise<
   }
 }
 
-async function runOnce(step: Step, work: SubPlanWork, around: Surroundings): Promise<Outcome> {
-  const child = new CancellationScope();
-  const limit = new CancellationScope();
-  let isLate = false;
-  void limit
-    .run(() => sleep(step.timeoutSec * 1000, { summary: `${step.id}: time limit` }))
-    .then(
-      () => {
-        isLate = true;
-        child.cancel();
-      },
-      () => undefined, // it ended in time
-    );
-  const outcome = await child.run(() => runChild(step, work, around)).then(() => SUCCEEDED, subPlanOutcome);
-  limit.cancel();
-  if (!isLate || outcome.kind !== 'canceled') return outcome;
-  return {
-    ...outcome,
-    kind: 'failed',
-    failure: { reason: 'timed-out', afterSec: step.timeoutSec, tail: '' },
-  };
-}
+const runOnce = (step: Step, work: SubPlanWork, around: Surroundings): Promise<Outcome> =>
+  withinLimit(step, () => runChild(step, work, around).then(() => SUCCEEDED, subPlanOutcome));
 
 async function runChild(step: Step, { plan, path }: SubPlanWork, around: Surroundings): Promise<void> {
   const chunks = chunksOf(packPlan(plan));

@@ -56,13 +56,15 @@ export interface EngineParts {
   readonly program: string;
   /** The bundle of the workflows. */
   readonly bundle: string;
+  /** Stand-ins for activities that only some tests have. */
+  readonly more?: object;
 }
 
 const isHeld = (step: string): boolean => step.startsWith('held');
 /** A command whose worker dies under it, the first time: it is not heard of any more. */
 const isLost = (step: string): boolean => step.startsWith('lost');
 
-export async function openEngine({ program, bundle }: EngineParts): Promise<Engine> {
+export async function openEngine({ program, bundle, more = {} }: EngineParts): Promise<Engine> {
   const environment = await TestWorkflowEnvironment.createLocal({
     server: {
       executable: { type: 'existing-path', path: program },
@@ -116,7 +118,8 @@ export async function openEngine({ program, bundle }: EngineParts): Promise<Engi
     }).finally(() => clearInterval(beat));
   };
 
-  const activities: Activities = {
+  const activities: Activities & object = {
+    ...more,
     runCommand: (task) => {
       started.push(task.step);
       if (isHeld(task.step)) return hold(task);
@@ -176,6 +179,7 @@ async function startRun(
     retryOf: null,
     parentRun: null,
     actor: 'test',
+    base: 'base',
   };
   const input: RunInput = {
     origin,

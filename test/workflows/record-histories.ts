@@ -9,6 +9,7 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { findProgram } from '../../src/server/find-program.js';
 import { packageRoot } from '../../src/package.js';
 import { openEngine, type Engine } from './engine.js';
+import { Shop } from './landing-stand-in.js';
 import { furtherLegs, scenarios } from './scenarios.js';
 
 const root = packageRoot();
@@ -20,7 +21,7 @@ const program = (await findProgram(process.env, console.error)).path;
 const bundle = join(root, 'dist', 'workflow-bundle.js');
 for (const [name, play] of Object.entries(scenarios)) {
   if (chosen.length > 0 && !chosen.includes(name)) continue;
-  const engine = await openEngine({ program, bundle });
+  const engine = await openEngine({ program, bundle, more: new Shop().activities });
   // Ids of children are made from the run's: a replay must be given the same.
   const named: Engine = { ...engine, start: (plan, options) => engine.start(plan, { id: name, ...options }) };
   const handle = await play(named);

@@ -8,6 +8,7 @@ import { leaseId } from '../../src/plan/lease-names.js';
 import { LEASE_QUERY, RELEASE_UPDATE, type LeaseView } from '../../src/workflows/lease-api.js';
 import { planOf, type StepSketch } from '../plan/builder.js';
 import type { Engine } from './engine.js';
+import { setOf } from './landing-stand-in.js';
 
 export type Scenario = (engine: Engine) => Promise<WorkflowHandle>;
 
@@ -176,6 +177,18 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     await Promise.all([over(first), over(second)]);
     return over(lease);
   },
+  // a-fails ─► b        c ─► d        nothing        c and d land
+  'workstream-set': async (engine) => {
+    const graph = { 'a-fails': [], b: ['a-fails'], c: [], d: ['c'], nothing: [] };
+    return over(await engine.start(await setOf(graph)));
+  },
+  // Told of workstreams as they end; batches with one that breaks a gate, one that cannot be merged, one accident.
+  'landing-bisection': async (engine) => {
+    const ids = ['a', 'b-red', 'c', 'd-conflicts', 'e', 'f-flaky'];
+    const graph = Object.fromEntries(ids.map((id) => [id, []]));
+    const landing = { begins: 'at-once', maxBatch: 4, slots: 2 } as const;
+    return over(await engine.start(await setOf(graph, { landing })));
+  },
   // Its first leg: hands on, passes an outcome down, waits for the rest.
   'many-legs': async (engine) => {
     const handle = await engine.start(planOf({ held: {}, ...chain(60), end: { after: ['held', 's59'] } }), {
@@ -193,4 +206,6 @@ export const furtherLegs: Readonly<Record<string, readonly string[]>> = {
   'many-legs': ['~~1', '~~2'],
   'sub-plan': ['~sub'],
   'lease-of-run': ['~~leases'],
+  'workstream-set': ['~landing'],
+  'landing-bisection': ['~landing'],
 };

@@ -1,0 +1,119 @@
+/**
+ * The guard of a tool: what it may not change is looked at before and after.
+ */
+import { appendFile, mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { lifeOf } from '../../os/process-identity.mjs';
+import { isIntact } from '../../tools/git/close-worktree.js';
+import { namesIn, readNote, worktreesFolder, type OwnWorktree } from '../../tools/git/own-worktree.js';
+import { publishedSince, whileQuiet } from '../../tools/git/published.js';
+import type { Repository } from '../../tools/git/repository.js';
+import { sharedDifferences } from '../../tools/git/shared-differences.js';
+import { readSharedState, type Difference, type SharedState } from '../../tools/git/shared-state.js';
+import type { WorkstreamTrouble } from './api.js';
+
+export interface Guard {
+  readonly before: SharedState;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+}
+
+/** Looks before a tool begins. */
+export async function startGuard(home: string, repository: Repository): Promise<Guard> {
+  const since = Date.now();
+  return { since, before: await readSharedState(repository, home) };
+}
+
+/** A history holds no more. */
+const MAX_DIFFERENCES = 20;
+
+/** Looks again when it has ended. Returns what it did to what is not its own, or null. */
+export async function findBreach(
+  home: string,
+  repository: Repository,
+  worktree: OwnWorktree,
+  { before, since }: Guard,
+): Promise<WorkstreamTrouble | null> {
+  await noteWindow(home, repository, worktree, since);
+  const look = async (): Promise<Difference[]> => {
+    const after = await readSharedState(repository, home, before);
+    return sharedDifferences(before, after, await publishedSince(home, repository, since));
+  };
+  // A look may fall into a change of ours: only one that cannot counts.
+  const differences = (await look()).length === 0 ? [] : await whileQuiet(home, repository, look);
+  if (differences.length > 0) {
+    return {
+      reason: 'shared-state-changed',
+      differences: differences.slice(0, MAX_DIFFERENCES),
+      omitted: Math.max(0, differences.length - MAX_DIFFERENCES),
+      together: await othersAtWork(home, repository, worktree, since),
+    };
+  }
+  return linkBreach(worktree);
+}
+
+/** Says whether the work tree is still tied to its repository as it was. */
+async function linkBreach(worktree: OwnWorktree): Promise<WorkstreamTrouble | null> {
+  const { note, path } = worktree;
+  if (note.link === null) return null; // a clone's is a directory, and its own affair
+  const link = await readFile(join(path, '.git'), 'utf8').catch(() => null);
+  if (link === note.link) return null;
+  const detail =
+    link === null ? `the file "${path}/.git" is gone` : `the file "${path}/.git" leads elsewhere now`;
+  return { reason: 'worktree-replaced', detail };
+}
+
+/** Says what became of a work tree that is not the one that was opened; null: it is. Nothing in it is to be looked at. */
+export async function replacedBreach(worktree: OwnWorktree): Promise<WorkstreamTrouble | null> {
+  if (await isIntact(worktree)) return null;
+  return {
+    reason: 'worktree-replaced',
+    detail: `"${worktree.path}" was moved away, or something else put in its place`,
+  };
+}
+
+interface Window {
+  readonly id: string;
+  readonly step: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+const windowsFile = (home: string, { commonDir }: Repository): string =>
+  join(worktreesFolder(home, commonDir), '.windows.jsonl');
+
+/** Notes when a tool was at work: two who were at the same time cannot be told apart. */
+async function noteWindow(
+  home: string,
+  repository: Repository,
+  { id, note }: OwnWorktree,
+  from: number,
+): Promise<void> {
+  const window: Window = { id, step: note.owner.step, from, to: Date.now() };
+  await mkdir(worktreesFolder(home, repository.commonDir), { recursive: true, mode: 0o700 });
+  await appendFile(windowsFile(home, repository), `${JSON.stringify(window)}\n`, { mode: 0o600 });
+}
+
+async function othersAtWork(
+  home: string,
+  repository: Repository,
+  worktree: OwnWorktree,
+  since: number,
+): Promise<string[]> {
+  const found = new Set<string>();
+  const text = await readFile(windowsFile(home, repository), 'utf8').catch(() => '');
+  for (const row of text.split('\n')) {
+    try {
+      const window = JSON.parse(row) as Window;
+      if (window.id !== worktree.id && window.to >= since) found.add(window.step);
+    } catch {
+      // the last one of a process that was killed, or the empty end
+    }
+  }
+  const folder = worktreesFolder(home, repository.commonDir);
+  for (const id of await namesIn(join(folder, '.own'))) {
+    const note = id === worktree.id ? null : readNote(folder, id);
+    if (note !== null && lifeOf(note.worker) === 'alive') found.add(note.owner.step);
+  }
+  return [...found].sort();
+}

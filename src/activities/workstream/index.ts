@@ -1,0 +1,22 @@
+/**
+ * The activities of workstreams and landing, put together.
+ */
+import type { LandingActivities } from '../../workflows/landing-api.js';
+import type { WorkstreamActivities } from './api.js';
+import { findTipIn, mergeForLandingIn } from './merge-for-landing.js';
+import { moveBranchIn } from './move-branch.js';
+import { runGatesIn } from './run-gates.js';
+import { runWorkstreamIn } from './run-workstream.js';
+import type { WorkstreamWorld } from './start-line.js';
+
+/** Returns the activities that a worker offers. */
+export function workstreamActivities(world: WorkstreamWorld): WorkstreamActivities & LandingActivities {
+  const steady = { ...world, env: { ...world.env } };
+  return {
+    runWorkstream: runWorkstreamIn(steady),
+    findTip: findTipIn(),
+    mergeForLanding: mergeForLandingIn(steady),
+    runGates: runGatesIn(steady),
+    moveBranch: moveBranchIn(steady),
+  };
+}

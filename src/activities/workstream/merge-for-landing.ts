@@ -1,0 +1,88 @@
+/**
+ * Patches onto a commit, on objects alone; and where a branch is.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ApplicationFailure } from '@temporalio/activity';
+import { integratePatches, type PatchConflict, type PatchToMerge } from '../../tools/git/integrate-patch.js';
+import { withObjects } from '../../tools/git/objects.js';
+import { moveRefs, readRef } from '../../tools/git/refs.js';
+import { gitIn, line, openRepository, type Repository } from '../../tools/git/repository.js';
+import type { LandingActivities } from '../../workflows/landing-api.js';
+import { MachineTrouble } from '../machine-trouble.js';
+import type { WorkstreamWorld } from './start-line.js';
+
+type World = Pick<WorkstreamWorld, 'home'>;
+
+/** Returns the activity `mergeForLanding`. May run twice: it makes the same commits. */
+export function mergeForLandingIn({ home }: World): LandingActivities['mergeForLanding'] {
+  return async ({ root, onto, patches, atSec }) => {
+    const wanted = patches.map(({ patchId, commit }) => ({ id: patchId, commit }));
+    const merged = await mergeInto(home, await openRepository(root), {
+      onto,
+      patches: wanted,
+      atSec,
+      keepAs: null,
+    });
+    if (merged.kind === 'merged') return merged;
+    // The queue knows patches by their workstreams.
+    const patch = patches.find(({ patchId }) => patchId === merged.patch)?.id ?? merged.patch;
+    const { kind, files, detail } = merged.conflict;
+    return { kind: 'conflicted', patch, conflict: { kind, files, detail, with: [] } };
+  };
+}
+
+/** Returns the activity `findTip`. May run twice: it only reads. */
+export function findTipIn(): LandingActivities['findTip'] {
+  return async ({ root, at }) => {
+    const repository = await openRepository(root);
+    const format = '--format=%H %T';
+    const args = ['log', '-1', format, '--no-show-signature', '--end-of-options', at];
+    const found = await gitIn(repository, args, { accept: [0, 128] });
+    const [commit = '', tree = ''] = line(found).split(' ');
+    if (found.exitCode === 0) return { commit, tree };
+    throw ApplicationFailure.nonRetryable(
+      `there is no branch or commit "${at}" in "${root}"`,
+      'NoSuchBranch',
+      { at, root },
+    );
+  };
+}
+
+export interface MergeWish {
+  readonly onto: string;
+  readonly patches: readonly PatchToMerge[];
+  /** Seconds since 1970: the same merge gives the same commits. */
+  readonly atSec: number;
+  /** What follows `refs/planwright/` in a ref that keeps the result; null for none. */
+  readonly keepAs: string | null;
+}
+
+export type MergeResult =
+  | { readonly kind: 'merged'; readonly commit: string; readonly tree: string }
+  | { readonly kind: 'conflicted'; readonly patch: string; readonly conflict: PatchConflict };
+
+/** Merges patches onto a commit, and keeps the result by a ref of ours where it is asked for. */
+export async function mergeInto(home: string, repository: Repository, wish: MergeWish): Promise<MergeResult> {
+  const { onto, patches, atSec, keepAs } = wish;
+  const result = await withObjects(repository, await scratchFolder(home), (objects) =>
+    integratePatches(objects, onto, patches, atSec),
+  );
+  if (result.kind === 'conflicted')
+    return { kind: result.kind, patch: result.patch, conflict: result.conflict };
+  if (keepAs !== null) await keep(repository, `refs/planwright/${keepAs}`, result.commit);
+  return result;
+}
+
+async function keep(repository: Repository, ref: string, to: string): Promise<void> {
+  if ((await readRef(repository, ref)) === to) return;
+  const moved = await moveRefs(repository, [{ ref, from: 'any', to }], 'planwright: keep a merge');
+  if (moved.kind === 'locked') throw new MachineTrouble(`"${moved.lock}" is in the way of "${ref}"`);
+}
+
+/** A folder of our own for what is gone when the work is done. */
+export async function scratchFolder(home: string): Promise<string> {
+  const folder = join(home, 'worktrees', '.scratch');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  return folder;
+}

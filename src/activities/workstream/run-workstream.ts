@@ -1,0 +1,233 @@
+/**
+ * The activity `runWorkstream`: one attempt of a workstream from its start to what it came to.
+ */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ApplicationFailure, CancelledFailure, Context, type Info } from '@temporalio/activity';
+import { ApplicationFailureCategory } from '@temporalio/common';
+import { readJson, writeJson } from '../../os/json-file.js';
+import { GitFailure } from '../../tools/git/call.js';
+import { fileNameOf } from '../../tools/git/names.js';
+import { openOwnWorktree, type OwnWorktree } from '../../tools/git/own-worktree.js';
+import { openRepository, type Repository } from '../../tools/git/repository.js';
+import { WorktreeRefused } from '../../tools/git/worktree-refused.js';
+import { shortHash } from '../../workstream/hash.js';
+import { movePatch, openEntry, type LedgerEntry } from '../../workstream/ledger.js';
+import { validationOf } from '../../workstream/patch-rules.js';
+import { openStep } from '../attempt-files.js';
+import { MachineTrouble, onMachine } from '../machine-trouble.js';
+import { stopOf } from '../supervise.js';
+import type {
+  WorkstreamActivities,
+  WorkstreamEnded,
+  WorkstreamHeartbeat,
+  WorkstreamTask,
+  WorkstreamTrouble,
+} from './api.js';
+import { AttemptAtWork, litterOf, newFindings, type Findings } from './attempt.js';
+import { dryRun } from './dry-run.js';
+import { saveLost } from './lost-attempts.js';
+import { mergeInto } from './merge-for-landing.js';
+import { Interrupted, type Bench, type WorkstreamWorld } from './start-line.js';
+import { toolEnvironment } from './tool-environment.js';
+import { troubleText } from './trouble-text.js';
+
+const BEAT_MS = 1_000;
+
+/** Returns the activity `runWorkstream`; `api.ts` says why it may run twice. */
+export function runWorkstreamIn(world: WorkstreamWorld): WorkstreamActivities['runWorkstream'] {
+  return async (task) => {
+    const context = Context.current();
+    const startedAt = Date.now();
+    const told = {
+      ...{ endings: task.attempt - 1, excused: 0, attempts: [] },
+      running: { start: context.info.attempt, startedAt },
+    };
+    let at: WorkstreamHeartbeat = { ...told, stage: 'open', since: startedAt };
+    const stage = (name: string): void => void (at = { ...told, stage: name, since: Date.now() });
+    const beats = setInterval(() => context.heartbeat(at), BEAT_MS);
+    try {
+      return await run(world, task, context, stage, startedAt);
+    } catch (error) {
+      throw asTold(error);
+    } finally {
+      clearInterval(beats);
+    }
+  };
+}
+
+async function run(
+  world: WorkstreamWorld,
+  task: WorkstreamTask,
+  context: Context,
+  stage: (name: string) => void,
+  startedAt: number,
+): Promise<WorkstreamEnded> {
+  const step = onMachine(() => openStep(world.home, world.host, task.runId, task.step));
+  const result = join(step.directory, `workstream-${task.attempt}.json`);
+  const known = readJson(result) as WorkstreamEnded | null;
+  if (known !== null) return known;
+  const schedule = scheduleOf(context.info);
+  const bench: Bench = { world, runId: task.runId, step, schedule, cancellation: context.cancellationSignal };
+  if (task.work.dryRun) return dryRun(task, startedAt);
+
+  const repository = await openRepository(task.root);
+  stage('look for lost attempts');
+  const lost = await saveLost(bench, repository, litterOf(task.tool));
+  const found = newFindings();
+  const opened = await open(bench, repository, task);
+  const ended = (trouble: WorkstreamTrouble | null, startedFrom: string | null): WorkstreamEnded => {
+    const end = { ...endedOf(task, found, trouble, startedAt), lost, startedFrom };
+    onMachine(() => writeJson(result, end));
+    return end;
+  };
+  if ('reason' in opened) return ended(opened, null);
+  const { worktree, environment } = opened;
+  const work = new AttemptAtWork(bench, repository, worktree, task, environment, found, stage);
+  let trouble: WorkstreamTrouble | null;
+  try {
+    trouble = await work.work();
+  } catch (error) {
+    if (!(error instanceof Interrupted) || error.stop !== 'canceled') throw error;
+    trouble = { reason: 'canceled' };
+    await work.capture(`${task.attempt}.canceled`);
+  }
+  stage('close');
+  if (trouble?.reason !== 'capture-failed') await work.close();
+  const end = ended(trouble, worktree.base);
+  if (trouble?.reason !== 'canceled') return end;
+  rmSync(result, { force: true }); // a canceled attempt has no result that could be wanted again
+  throw new CancelledFailure('CANCELLED', [end]);
+}
+
+interface Opened {
+  readonly worktree: OwnWorktree;
+  readonly environment: Exclude<ReturnType<typeof toolEnvironment>, { problem: string }>;
+}
+
+/** Puts together what the attempt starts from, and opens its work tree there. */
+async function open(
+  { world }: Bench,
+  repository: Repository,
+  task: WorkstreamTask,
+): Promise<Opened | WorkstreamTrouble> {
+  const environment = toolEnvironment(world.env, task.tool);
+  if ('problem' in environment) return { reason: 'tool-not-configured', detail: environment.problem };
+  const { runId, step, attempt, startsWith, isolation, minFreeBytes } = task;
+  const keepAs = startsWith.length === 0 ? null : `bases/${fileNameOf(runId)}/${step}`;
+  const merged = await mergeInto(world.home, repository, {
+    onto: task.base,
+    patches: startsWith,
+    atSec: 0,
+    keepAs,
+  });
+  if (merged.kind === 'conflicted') {
+    return { reason: 'base-conflict', patch: merged.patch, conflict: merged.conflict };
+  }
+  try {
+    const worktree = await openOwnWorktree(repository, {
+      home: world.home,
+      id: `${step.slice(0, 80)}-${attempt}-${shortHash(runId)}`,
+      commit: merged.commit,
+      owner: { run: runId, step, attempt },
+      ...{ isolation, minFreeBytes },
+    });
+    return { worktree, environment };
+  } catch (error) {
+    if (!(error instanceof WorktreeRefused)) throw error;
+    if (error.reason === 'disk-full' || error.reason === 'busy') throw new MachineTrouble(error.message);
+    return { reason: 'no-worktree', refusal: error.reason, detail: error.message };
+  }
+}
+
+function endedOf(
+  task: WorkstreamTask,
+  found: Findings,
+  trouble: WorkstreamTrouble | null,
+  startedAt: number,
+): Omit<WorkstreamEnded, 'lost' | 'startedFrom'> {
+  const { recorded, refusals, fix, calls, checks, notes } = found;
+  const isPatch = recorded !== null && recorded.patch.commit !== null;
+  const outcome = outcomeOf(trouble, isPatch);
+  const tests = checks.filter(({ step, blocking }) => step === 'runtime' && blocking);
+  const passed = tests.every(({ result, round }) => result === 'passed' || round < calls.length);
+  const { notExecutable } = task.work;
+  if (notExecutable.length > 0)
+    notes.push(`${notExecutable.length} acceptance tests are prose: not executable`);
+  const text =
+    trouble !== null
+      ? troubleText(trouble)
+      : isPatch
+        ? `patch ${recorded.summary.id}: ${recorded.summary.files} files, +${recorded.summary.insertions} −${recorded.summary.deletions}`
+        : `nothing was changed${(recorded?.summary.leftOut ?? 0) > 0 ? ' but files that git ignores' : ''}; ${tests.length} tests passed`;
+  return {
+    ...{ outcome, trouble, text, fix, calls, checks, notes, startedAt, endedAt: Date.now() },
+    patch: recorded?.summary ?? null,
+    ledger: isPatch ? ledgerOf(task, recorded.summary.id, outcome, text) : null,
+    validation: isPatch
+      ? validationOf(true, refusals, tests.length === 0 ? null : passed ? 'passed' : 'failed')
+      : null,
+  };
+}
+
+/** Reasons that hold a patch back for a person to look at; after all others it is only evidence. */
+const QUARANTINES: ReadonlySet<WorkstreamTrouble['reason']> = new Set([
+  'refused-patch',
+  'shared-state-changed',
+  'worktree-replaced',
+]);
+
+function outcomeOf(trouble: WorkstreamTrouble | null, isPatch: boolean): WorkstreamEnded['outcome'] {
+  if (trouble === null) return isPatch ? 'patched' : 'nothing';
+  return isPatch && QUARANTINES.has(trouble.reason) ? 'quarantined' : 'failed';
+}
+
+function ledgerOf(
+  task: WorkstreamTask,
+  patchId: string,
+  outcome: WorkstreamEnded['outcome'],
+  reason: string,
+): LedgerEntry {
+  const { runId, step, attempt, project, work } = task;
+  const at = Date.now();
+  const actor = 'runWorkstream';
+  const entry = openEntry(
+    {
+      ...{
+        ledgerId: patchId,
+        patchId,
+        projectId: project,
+        phaseId: 'WORKSTREAMS',
+        workstream: work.workstream,
+      },
+      executionRequestId: `${runId}/${step}/${attempt}`,
+    },
+    at,
+    actor,
+  );
+  const to = outcome === 'patched' ? 'validated' : outcome === 'quarantined' ? 'quarantined' : 'dropped';
+  const moved = movePatch(entry, { to, at, actor, expected: entry.revision, reason });
+  if (!moved.ok) throw new Error(`BUG: a new patch cannot become ${to}: ${moved.refusal.reason}`);
+  return moved.entry;
+}
+
+const scheduleOf = ({ workflowExecution, activityId, scheduledTimestampMs }: Info): string =>
+  `${workflowExecution?.runId}/${activityId}/${scheduledTimestampMs}`;
+
+/** Returns an error as the server is to be told of it: what a further start can do better is tried again. */
+function asTold(error: unknown): unknown {
+  const again = (type: string, message: string): ApplicationFailure =>
+    ApplicationFailure.create({
+      type,
+      message,
+      nextRetryDelay: 1_000,
+      category: ApplicationFailureCategory.BENIGN,
+    });
+  if (error instanceof MachineTrouble) return again('MachineTrouble', error.message);
+  if (error instanceof GitFailure) return again('GitFailure', error.message);
+  if (!(error instanceof Interrupted)) return error;
+  const { cancellationSignal } = Context.current();
+  if (cancellationSignal.aborted && stopOf(cancellationSignal) === 'canceled')
+    return cancellationSignal.reason;
+  return again('WorkerStopping', `the attempt is given back: ${error.stop}`);
+}

@@ -1,0 +1,99 @@
+/**
+ * One call of a tool in a work tree.
+ */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { runDirectory } from '../../home.js';
+import type { Attempt } from '../../plan/attempt.js';
+import type { OwnWorktree } from '../../tools/git/own-worktree.js';
+import { commandFor } from '../../workstream/tool/command-for.js';
+import { meaningOf, readCost, type ToolEnd } from '../../workstream/tool/outcome.js';
+import type { Tool } from '../../workstream/tool/registry.js';
+import { onMachine } from '../machine-trouble.js';
+import { tailOf } from '../tail.js';
+import type { ToolCall } from './api.js';
+import { startLine, type Bench } from './start-line.js';
+import type { ToolEnvironment } from './tool-environment.js';
+
+export interface CallRequest {
+  readonly tool: Tool;
+  readonly prompt: string;
+  readonly files: readonly string[];
+  readonly timeoutSec: number;
+  readonly round: number;
+  readonly environment: ToolEnvironment;
+}
+
+/** Standard input of our commands is empty: a shell that becomes the tool opens the prompt as its own. */
+const FROM_FILE = 'exec "$@" <"$PLANWRIGHT_PROMPT_FILE"';
+
+/** Costs stand at the end of what a tool prints. */
+const MAX_COST_BYTES = 4 * 1024 * 1024;
+
+/** Calls the tool once. What it says of its work is kept in its log and believed in nothing. */
+export async function callTool(bench: Bench, worktree: OwnWorktree, request: CallRequest): Promise<ToolCall> {
+  const { tool, prompt, files, timeoutSec, round, environment } = request;
+  const { path: root, scratch } = worktree;
+  const command = commandFor(tool, { prompt, files, root, scratch, timeoutSec });
+  const stdin = command.stdin === null ? null : command.env['PLANWRIGHT_PROMPT_FILE']!;
+  onMachine(() => {
+    for (const { path, text } of command.writes) {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      // A tool may have put a link in its place.
+      rmSync(path, { force: true, recursive: true });
+      writeFileSync(path, text, { mode: 0o600 });
+    }
+  });
+  const argv = [command.program, ...command.args];
+  const ended = await startLine(bench, {
+    command: stdin === null ? command.program : '/bin/sh',
+    args: stdin === null ? command.args : ['-c', FROM_FILE, 'sh', ...argv],
+    ...{
+      shell: false,
+      cwd: root,
+      environment,
+      env: command.env,
+      timeoutSec: command.timeoutSec,
+      number: round,
+    },
+  });
+  const { attempt } = ended;
+  const { stdout, stderr } = logsOf(bench, attempt);
+  const said = stdout === null || stderr === null ? '' : `${tailOf(stderr, '')}\n${tailOf('', stdout)}`;
+  return {
+    ...{ tool: tool.name, round, attempt },
+    meaning: meaningOf(tool, toolEnd(attempt), said),
+    cost: readCost(tool, stdout === null ? '' : lastText(stdout)),
+  };
+}
+
+/** Where the output of an attempt is on this host. */
+export function logsOf(
+  { world, runId }: Bench,
+  { logs }: Attempt,
+): { stdout: string | null; stderr: string | null } {
+  if (logs === null) return { stdout: null, stderr: null };
+  const top = runDirectory(world.home, runId);
+  return { stdout: join(top, logs.stdout), stderr: join(top, logs.stderr) };
+}
+
+function lastText(file: string): string {
+  const bytes = onMachine(() => readFileSync(file));
+  return bytes.subarray(Math.max(0, bytes.length - MAX_COST_BYTES)).toString('utf8');
+}
+
+function toolEnd({ end }: Attempt): ToolEnd {
+  if (end.kind === 'succeeded') return { kind: 'exited', code: 0 };
+  if (end.kind !== 'failed') return { kind: 'killed', by: 'cancel' };
+  const { failure } = end;
+  switch (failure.reason) {
+    case 'exit-code':
+      return { kind: 'exited', code: failure.exitCode };
+    case 'timed-out':
+      return { kind: 'killed', by: 'timeout' };
+    case 'not-started':
+      return { kind: 'not-started', message: failure.message };
+    default:
+      return { kind: 'killed', by: 'signal' };
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * The environment of a tool: what it needs to do its work, and nothing to publish it with.
+ */
+import type { Tool } from '../../workstream/tool/registry.js';
+
+/** Names that speak of credentials. A tool gets those it names as its needs, and no others. */
+const CREDENTIAL =
+  /(^|_)(TOKENS?|SECRETS?|PASSWORDS?|PASSWD|PASSPHRASE|CREDENTIALS?|APIKEY|KEY|PAT|AUTH|COOKIE|DSN)(_|$)|_(API|ACCESS|PRIVATE|SIGNING)_?KEY/i;
+/** Ways to a remote: agents and programs that answer for a person. */
+const WAYS_OUT =
+  /^(SSH_AUTH_SOCK|SSH_AGENT_PID|SSH_ASKPASS|GIT_ASKPASS|GIT_SSH|GIT_SSH_COMMAND|GIT_SSH_VARIANT|GPG_AGENT_INFO|KRB5CCNAME|NETRC)$/;
+/** They hold "KEY" or "AUTH" and are none. */
+const HARMLESS = /^(XAUTHORITY|GIT_AUTHOR_.*)$/;
+
+/** Settings of every git that a tool starts: no helper knows a password, no push finds its way, nothing runs on behind it. */
+const GIT_SETTINGS: readonly (readonly [string, string])[] = [
+  ['credential.helper', ''], // an empty one forgets all that are configured
+  ['core.askPass', 'false'],
+  ...['https://', 'http://', 'ssh://', 'git://', 'file://', 'git@', '/'].map(
+    (prefix) => ['url.planwright-tools-do-not-push:.pushInsteadOf', prefix] as const,
+  ),
+  ['gc.auto', '0'],
+  ['maintenance.auto', 'false'],
+];
+
+export interface ToolEnvironment {
+  /** What is passed on from the worker's own. */
+  readonly base: NodeJS.ProcessEnv;
+  /** Set above that. Values of the form `${NAME}` are secrets. */
+  readonly added: Readonly<Record<string, string>>;
+  readonly secrets: readonly string[];
+}
+
+/** A tool that cannot be called on this worker. */
+export interface NotConfigured {
+  readonly problem: string;
+}
+
+/** Returns the environment of a tool, or what it lacks. */
+export function toolEnvironment(
+  worker: NodeJS.ProcessEnv,
+  tool: Pick<Tool, 'name' | 'needs'>,
+): ToolEnvironment | NotConfigured {
+  for (const group of tool.needs) {
+    if (group.some((name) => worker[name])) continue;
+    return { problem: `tool "${tool.name}" needs one of ${group.join(', ')} in the worker's environment` };
+  }
+  const needed = tool.needs.flat().filter((name) => worker[name]);
+  const base: NodeJS.ProcessEnv = {};
+  for (const [name, value] of Object.entries(worker)) {
+    if (HARMLESS.test(name) || !(CREDENTIAL.test(name) || WAYS_OUT.test(name))) base[name] = value;
+  }
+  // Where secrets are looked for when a command is started: from there they are masked in its output.
+  for (const name of needed) base[`PLANWRIGHT_SECRET_${name}`] = worker[name];
+  return {
+    base,
+    added: { ...gitVariables(), ...Object.fromEntries(needed.map((name) => [name, `\${${name}}`])) },
+    secrets: needed,
+  };
+}
+
+/** Returns the environment of a check or a gate: no credentials at all. */
+export function checkEnvironment(worker: NodeJS.ProcessEnv): ToolEnvironment {
+  return toolEnvironment(worker, { name: 'check', needs: [] }) as ToolEnvironment;
+}
+
+function gitVariables(): Record<string, string> {
+  const env: Record<string, string> = {
+    GIT_TERMINAL_PROMPT: '0', // nobody is there to answer
+    GIT_SSH_COMMAND: 'false', // keys in the home directory need no agent
+    GIT_CONFIG_COUNT: String(GIT_SETTINGS.length),
+  };
+  GIT_SETTINGS.forEach(([name, value], at) => {
+    env[`GIT_CONFIG_KEY_${at}`] = name;
+    env[`GIT_CONFIG_VALUE_${at}`] = value;
+  });
+  return env;
+}

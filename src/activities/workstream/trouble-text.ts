@@ -1,0 +1,72 @@
+/**
+ * Why an attempt came to no patch that may land, in a line.
+ */
+import { refusalText } from '../../workstream/patch-rules.js';
+import type { GiveUp } from '../../workstream/fix-loop.js';
+import type { WorkstreamTrouble } from './api.js';
+
+const some = (texts: readonly string[], all: number): string =>
+  `${texts.slice(0, 3).join('; ')}${all > 3 ? `; and ${all - 3} more` : ''}`;
+
+/** Says a trouble for a person. */
+export function troubleText(trouble: WorkstreamTrouble): string {
+  switch (trouble.reason) {
+    case 'refused-patch':
+      return `the patch is refused: ${some(trouble.refusals.map(refusalText), trouble.refusals.length + trouble.omitted)}`;
+    case 'shared-state-changed': {
+      const { differences, omitted, together } = trouble;
+      const what = some(
+        differences.map(({ text }) => text),
+        differences.length + omitted,
+      );
+      const who =
+        together.length === 0 ? '' : ` (it may have been ${together.join(' or ')}: at work at the same time)`;
+      return `what is not the tool's was changed while it worked: ${what}${who}`;
+    }
+    case 'worktree-replaced':
+      return `the work tree was tampered with: ${trouble.detail}`;
+    case 'tool-failed':
+      return `the tool ${trouble.meaning === 'quota' ? 'has used up its quota' : 'failed'}: ${trouble.detail}`;
+    case 'tool-not-configured':
+      return trouble.detail;
+    case 'empty-patch':
+      return `the tool said it was done and changed nothing, and these fail: ${some(
+        trouble.errors.map(({ code }) => code),
+        trouble.errors.length,
+      )}`;
+    case 'checks-failed':
+      return `${giveUpText(trouble.gaveUp)}: ${some(
+        trouble.errors.map(({ code }) => code),
+        trouble.errors.length,
+      )}`;
+    case 'setup-failed':
+      return `the work tree could not be made ready: ${trouble.detail}`;
+    case 'base-conflict':
+      return `the patches it starts from cannot be put together; patch ${trouble.patch}: ${trouble.conflict.detail}`;
+    case 'capture-failed':
+      return `what it wrote could not be captured, and stays where it is: ${trouble.detail}`;
+    case 'no-worktree':
+      return trouble.detail;
+    case 'canceled':
+      return 'canceled';
+    default:
+      return trouble satisfies never;
+  }
+}
+
+function giveUpText(gaveUp: GiveUp): string {
+  switch (gaveUp.reason) {
+    case 'not-fixable':
+      return 'checks failed';
+    case 'attempts':
+      return `checks failed ${gaveUp.attempts} times`;
+    case 'fixes':
+      return `checks failed, also after ${gaveUp.fixes} fixes`;
+    case 'same-error':
+      return `the same error came ${gaveUp.times} times`;
+    case 'oscillation':
+      return `the tool goes in circles: the same change came ${gaveUp.times} times`;
+    default:
+      return gaveUp satisfies never;
+  }
+}

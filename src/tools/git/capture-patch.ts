@@ -1,0 +1,265 @@
+/**
+ * What a tool has made of a work tree, as a patch: a commit on a private ref, a file of bytes, and a list of what it changes.
+ *
+ * The files are compared with the commit that the work tree was opened at, by an index of our own. Whether the tool committed,
+ * staged or stashed has no say.
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { writeCommit, type Person } from './commit.js';
+import {
+  EVIDENCE_LIMITS,
+  hashFiles,
+  storeEvidence,
+  type Dropped,
+  type Evidence,
+  type EvidenceLimits,
+} from './evidence.js';
+import type { LeftOut } from './evidence.js';
+import { withObjects } from './objects.js';
+import type { OwnWorktree } from './own-worktree.js';
+import { patchEntries, type PatchEntry } from './patch-entries.js';
+import { readPatchFile } from './patch-file.js';
+import { moveRefs, readRef } from './refs.js';
+import { gitIn, line, type Repository } from './repository.js';
+import { takeSnapshot, type WorkSnapshot } from './work-snapshot.js';
+
+export interface CaptureRequest {
+  /** Names its refs: letters, digits and `_ - . /`. */
+  readonly id: string;
+  /** Where the bytes go. */
+  readonly file: string;
+  /** What the commit says. */
+  readonly message: string;
+  /** Seconds since 1970. Given: capturing the same again makes the same commit. */
+  readonly atSec: number;
+  /** Files of the tool's that are no work: kept apart. */
+  readonly isLitter?: (path: string) => boolean;
+  readonly limits?: EvidenceLimits;
+}
+
+export interface CapturedPatch {
+  readonly id: string;
+  /** Null: nothing was changed that a patch could hold. */
+  readonly ref: string | null;
+  readonly commit: string | null;
+  readonly base: string;
+  readonly baseTree: string;
+  /** The work tree as it was, as a tree. */
+  readonly tree: string;
+  readonly file: string | null;
+  readonly bytes: number;
+  /** Of the file; null without one. */
+  readonly sha256: string | null;
+  readonly entries: readonly PatchEntry[];
+  readonly insertions: number;
+  readonly deletions: number;
+  readonly hunks: number;
+  /** Paths of the work tree that the patch leaves out. */
+  readonly leftOut: readonly LeftOut[];
+  /** Their bytes; null when there are none. */
+  readonly evidence: Evidence | null;
+  /** Of those, what was not kept. */
+  readonly dropped: readonly Dropped[];
+  /** A commit that the tool made in the work tree, kept with the evidence; null when it made none. */
+  readonly toolCommit: string | null;
+}
+
+export type CaptureTrouble = 'bad-id' | 'id-taken' | 'empty-patch' | 'does-not-apply' | 'other-tree';
+
+/** A capture that would not hold what the tool wrote; the work tree is as it was. */
+export class CaptureFailed extends Error {
+  override readonly name = 'CaptureFailed';
+  constructor(
+    readonly reason: CaptureTrouble,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Who makes commits that only we read. */
+export const PLANWRIGHT: Person = { name: 'Planwright', email: 'planwright@localhost' };
+const PEOPLE = { author: PLANWRIGHT, committer: PLANWRIGHT };
+
+export const patchRef = (id: string): string => `refs/planwright/patches/${id}`;
+export const evidenceRef = (id: string): string => `refs/planwright/evidence/${id}`;
+
+const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]*(\/[A-Za-z0-9][A-Za-z0-9_.-]*)*$/;
+
+/** Says whether a text can name a patch. */
+export const isPatchId = (id: string): boolean =>
+  ID.test(id) && id.length <= 200 && !id.includes('..') && !/(\.lock|\.)(\/|$)/.test(id);
+
+/**
+ * Captures a work tree. Safe to run again: the same files give the same patch.
+ *
+ * @throws CaptureFailed
+ */
+export async function capturePatch(worktree: OwnWorktree, request: CaptureRequest): Promise<CapturedPatch> {
+  const { id, isLitter = () => false, limits = EVIDENCE_LIMITS } = request;
+  if (!isPatchId(id)) throw new CaptureFailed('bad-id', `"${id}" cannot name a patch`);
+  const snapshot = await takeSnapshot(worktree, isLitter);
+  try {
+    return await capture(worktree, request, snapshot, limits);
+  } finally {
+    await snapshot.discard();
+  }
+}
+
+async function capture(
+  worktree: OwnWorktree,
+  request: CaptureRequest,
+  snapshot: WorkSnapshot,
+  limits: EvidenceLimits,
+): Promise<CapturedPatch> {
+  const { repository, git, base } = worktree;
+  const { id, atSec, message } = request;
+  const { tree } = snapshot;
+  const baseTree = line(await git.run(['rev-parse', '--verify', `${base}^{tree}`]));
+  const entries = tree === baseTree ? [] : await patchEntries(git.run, baseTree, tree);
+  const leftOut = [...snapshot.leftOut, ...(await converted(worktree, entries))];
+  const toolCommit = await commitOfTool(worktree);
+  const stored = await storeEvidence(git, leftOut, limits);
+  const written = tree === baseTree ? null : await writePatch(worktree, request.file, baseTree, tree);
+  const refs: Record<string, string> = {};
+  const scratch = join(dirname(git.index), 'tmp');
+  await mkdir(scratch, { recursive: true });
+  await withObjects(repository, scratch, async (objects) => {
+    const commit = (of: string, parents: readonly string[], text: string): Promise<string> =>
+      writeCommit(objects, { tree: of, parents, message: text, people: PEOPLE, atSec });
+    if (written !== null) {
+      const trailers = `Planwright-Patch: ${id}\nPlanwright-Patch-Sha256: ${written.sha256}\n`;
+      refs[patchRef(id)] = await commit(tree, [base], `${message}\n\n${trailers}`);
+    }
+    if (stored.tree !== null || toolCommit !== null) {
+      const parents = toolCommit === null ? [base] : [base, toolCommit];
+      refs[evidenceRef(id)] = await commit(
+        stored.tree ?? (await emptyTree(git.run)),
+        parents,
+        `What patch ${id} leaves out\n`,
+      );
+    }
+  });
+  await setRefs(repository, refs, id);
+  const evidence = refs[evidenceRef(id)];
+  const { files, bytes, dropped } = stored;
+  return {
+    ...{ id, base, baseTree, tree, entries, leftOut, dropped, toolCommit },
+    ref: written === null ? null : patchRef(id),
+    commit: refs[patchRef(id)] ?? null,
+    file: written === null ? null : request.file,
+    bytes: written?.bytes ?? 0,
+    sha256: written?.sha256 ?? null,
+    insertions: entries.reduce((sum, { addedLines }) => sum + addedLines, 0),
+    deletions: entries.reduce((sum, { removedLines }) => sum + removedLines, 0),
+    hunks: written?.hunks ?? 0,
+    evidence: evidence === undefined ? null : { ref: evidenceRef(id), commit: evidence, files, bytes },
+  };
+}
+
+const emptyTree = async (run: OwnWorktree['git']['run']): Promise<string> =>
+  line(await run(['mktree'], { input: '' }));
+
+/** Files whose bytes git changes on the way in: line ends, encodings, keywords. */
+async function converted({ git }: OwnWorktree, entries: readonly PatchEntry[]): Promise<LeftOut[]> {
+  const files = entries.filter(({ newMode }) => newMode.startsWith('100'));
+  const ids = await hashFiles(
+    git,
+    files.map(({ path }) => path),
+  );
+  return files.filter(({ blob }, at) => blob !== ids[at]).map(({ path }) => ({ path, reason: 'converted' }));
+}
+
+/**
+ * Writes the patch and proves it: applied to the base it gives the very tree.
+ *
+ * @throws CaptureFailed
+ */
+async function writePatch(
+  { git }: OwnWorktree,
+  file: string,
+  baseTree: string,
+  tree: string,
+): Promise<{ bytes: number; sha256: string; hunks: number }> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await rm(file, { force: true });
+  const shape = ['--binary', '--full-index', '--no-renames', '--src-prefix=a/', '--dst-prefix=b/'];
+  const plain = ['--no-ext-diff', '--no-textconv', '--no-color', '--no-color-moved', '--no-indent-heuristic'];
+  await git.run([
+    'diff-tree',
+    '-r',
+    '-p',
+    ...shape,
+    ...plain,
+    `--output=${file}`,
+    '--end-of-options',
+    baseTree,
+    tree,
+  ]);
+  const read = await readPatchFile(file);
+  if (read.bytes === 0) {
+    throw new CaptureFailed(
+      'empty-patch',
+      `the work tree is ${tree} and its base ${baseTree}, but the patch between them is empty`,
+    );
+  }
+  const env = { GIT_INDEX_FILE: `${git.index}.proof` };
+  try {
+    await git.run(['read-tree', baseTree], { env });
+    const applied = await git.run(['apply', '--cached', '--binary', '--whitespace=nowarn', file], {
+      env,
+      accept: [0, 1, 128],
+    });
+    if (applied.exitCode !== 0)
+      throw new CaptureFailed(
+        'does-not-apply',
+        `the patch does not apply to its own base: ${applied.stderr}`,
+      );
+    const result = line(await git.run(['write-tree'], { env }));
+    if (result !== tree)
+      throw new CaptureFailed(
+        'other-tree',
+        `the patch makes ${result} of its base, not ${tree} as the work tree is`,
+      );
+  } finally {
+    await rm(env.GIT_INDEX_FILE, { force: true });
+  }
+  return read;
+}
+
+/** Returns the commit that HEAD of the work tree was left at, when it is not the one it began with. */
+async function commitOfTool({ note, repository, git, base }: OwnWorktree): Promise<string | null> {
+  if (note.adminDir === null) return null; // a clone's commits are its own; its files are captured
+  const text = line(
+    await gitIn(
+      repository,
+      ['rev-parse', '--verify', '--quiet', `worktrees/${note.adminDir.split('/').at(-1)!}/HEAD^{commit}`],
+      {
+        accept: [0, 1, 128],
+      },
+    ),
+  );
+  if (!/^[0-9a-f]{40,64}$/.test(text) || text === base) return null;
+  const known = await git.run(['cat-file', '-e', `${text}^{commit}`], { accept: [0, 1, 128] });
+  return known.exitCode === 0 ? text : null;
+}
+
+/** Sets refs of a patch. One that is there already must name the same. */
+async function setRefs(
+  repository: Repository,
+  refs: Readonly<Record<string, string>>,
+  id: string,
+): Promise<void> {
+  for (const [ref, to] of Object.entries(refs)) {
+    if ((await readRef(repository, ref)) === to) continue;
+    const moved = await moveRefs(repository, [{ ref, from: null, to }], 'planwright: capture');
+    if (moved.kind === 'moved' || (await readRef(repository, ref)) === to) continue;
+    throw new CaptureFailed(
+      'id-taken',
+      moved.kind === 'locked'
+        ? `"${moved.lock}" is in the way of "${ref}"; if no git runs in this repository, remove it`
+        : `another patch is named "${id}" already ("${ref}" is ${moved.found ?? 'gone'})`,
+    );
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * How two looks at the shared state differ, in words for a person.
+ */
+import type { Difference, SharedKind, SharedState } from './shared-state.js';
+
+/** A change of the shared state that was ours: facts that were, and what they became. */
+export interface OwnChange {
+  readonly before: Readonly<Record<string, string | null>>;
+  readonly after: Readonly<Record<string, string | null>>;
+}
+
+/**
+ * Returns what differs, sorted by name.
+ *
+ * @param own - changes of ours between the two, oldest first
+ */
+export function sharedDifferences(
+  before: SharedState,
+  after: SharedState,
+  own: readonly OwnChange[] = [],
+): Difference[] {
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
+  const found: Difference[] = [];
+  for (const key of keys) {
+    const [was, is] = [before[key] ?? null, after[key] ?? null];
+    if (was === is || expected(key, was, own) === is) continue;
+    const space = key.indexOf(' ');
+    const kind = key.slice(0, space) as SharedKind;
+    const name = key.slice(space + 1);
+    const change = was === null ? 'added' : is === null ? 'removed' : 'changed';
+    found.push({ kind, name, change, before: was, after: is, text: textOf(kind, name, change, was, is) });
+  }
+  // A ref that moved says so itself.
+  const moved = new Set(
+    found.flatMap(({ kind, name }) => (kind === 'ref' ? [name] : kind === 'head' ? ['HEAD'] : [])),
+  );
+  return found.filter(({ kind, name }) => kind !== 'reflog' || !moved.has(name));
+}
+
+/** What a fact must be by now if nobody but we changed it. */
+function expected(key: string, was: string | null, own: readonly OwnChange[]): string | null {
+  let at = was;
+  for (const { before, after } of own) {
+    if (key in after && (before[key] ?? null) === at) at = after[key] ?? null;
+  }
+  return at;
+}
+
+const VERBS = {
+  plain: { added: 'was added', changed: 'was changed', removed: 'was removed' },
+  config: { added: 'was set', changed: 'was changed', removed: 'was unset' },
+} as const;
+
+function textOf(
+  kind: SharedKind,
+  name: string,
+  change: Difference['change'],
+  before: string | null,
+  after: string | null,
+): string {
+  const verb = VERBS.plain[change];
+  switch (kind) {
+    case 'ref':
+      return `${refWord(name)} ${name} ${moveText(before, after)}`;
+    case 'reflog':
+      return `the reflog of ${name} ${verb}: it was moved and moved back, or rewritten`;
+    case 'config':
+      return `config ${name} ${VERBS.config[change]}`;
+    case 'hook':
+      return `hook ${name} ${verb}`;
+    case 'head':
+      return `HEAD of ${name} ${verb}`;
+    case 'index':
+      return `the index of ${name} ${verb}`;
+    case 'git-file':
+      return name.startsWith('unreadable ')
+        ? `.git/${name.slice('unreadable '.length)} cannot be read by git any more`
+        : `.git/${name} ${verb}`;
+    case 'worktree':
+      return `work tree ${name} ${verb}`;
+    case 'checkout':
+      return `the person's file ${name} ${verb}`;
+    default:
+      return kind satisfies never;
+  }
+}
+
+function refWord(name: string): string {
+  if (name === 'refs/stash') return 'the stash';
+  if (name.startsWith('refs/heads/')) return 'branch';
+  if (name.startsWith('refs/tags/')) return 'tag';
+  return name.startsWith('refs/remotes/') ? 'remote-tracking branch' : 'ref';
+}
+
+const short = (fact: string): string => (/^[0-9a-f]{40,64}$/.test(fact) ? fact.slice(0, 12) : fact);
+
+function moveText(before: string | null, after: string | null): string {
+  if (before === null) return `was made at ${short(after ?? '')}`;
+  return after === null
+    ? `was deleted (it was at ${short(before)})`
+    : `moved from ${short(before)} to ${short(after)}`;
+}

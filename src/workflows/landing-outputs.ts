@@ -1,0 +1,63 @@
+/**
+ * What a landing leaves among its step's outputs: what became of each patch, and as much of the rest as a record can hold.
+ * The whole report is the result of the landing's own workflow.
+ */
+import type { Fate } from '../landing/landing.js';
+import type { Json } from '../plan/plan.js';
+import { countsOf, whyOf } from './landing-details.js';
+import type { LandingReport } from './landing-api.js';
+
+/** A query answers with less than 2 MiB, all steps together; most of what is here is read once, by the report. */
+const MAX_CHARS = 200_000;
+const MAX_WHY = 300;
+
+export function landingOutputs(report: LandingReport): Readonly<Record<string, Json>> {
+  const { fates, conflicts, gateRuns, gateRunsOmitted, moves, tip, halt, canceled } = report;
+  const patches = Object.entries(fates).map(([workstream, { fate, at }]) => ({
+    workstream,
+    state: fate.kind,
+    at,
+    tree: 'proof' in fate ? fate.proof.tree : null,
+    reason: whyOf(fate).slice(0, MAX_WHY) || null,
+  }));
+  const runs = gateRuns.map(({ gate, tree, patches: held, result, startedAt, endedAt }) => {
+    return { gate, tree, patches: held, result, startedAt, endedAt };
+  });
+  const kept = newest(runs, MAX_CHARS - JSON.stringify([patches, conflicts]).length);
+  const outputs = {
+    tip,
+    counts: countsOf(fates),
+    halt: halt as Json,
+    canceled,
+    moves,
+    patches,
+    conflicts: conflicts as unknown as Json,
+    gateRuns: kept,
+    gateRunsOmitted: gateRunsOmitted + runs.length - kept.length,
+  };
+  return outputs;
+}
+
+/**
+ * Says in a line why not everything landed; null when it did.
+ *
+ * @param branch - empty: nothing was to land, and a patch that is proven is all right
+ */
+export function whyNotAll({ fates, halt }: LandingReport, branch: string): string | null {
+  const good: Fate['kind'] = branch === '' ? 'approved' : 'landed';
+  const bad = Object.entries(fates).filter(([, { fate }]) => fate.kind !== good && fate.kind !== 'withdrawn');
+  if (bad.length === 0 && halt === null) return null;
+  const shown = bad.slice(0, 3).map(([workstream, { fate }]) => `${workstream}: ${whyOf(fate) || fate.kind}`);
+  const more = bad.length > shown.length ? [`and ${bad.length - shown.length} more`] : [];
+  return [countsOf(fates), ...shown, ...more].filter(Boolean).join('; ').slice(0, 1000);
+}
+
+/** Returns as many of the last as fit. */
+function newest<T>(all: readonly T[], chars: number): readonly T[] {
+  let from = all.length;
+  for (let left = chars; from > 0; from -= 1) {
+    left -= JSON.stringify(all[from - 1]).length + 1;
+    if (left < 0) break;
+  }
+  return all.slice(from);
+}

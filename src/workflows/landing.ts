@@ -1,0 +1,106 @@
+/**
+ * The landing of patches onto a branch: asks the queue (`src/landing`) what comes next, has it done, and takes in what
+ * came back. It decides nothing itself.
+ */
+import {
+  CancellationScope,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { newLanding } from '../landing/landing.js';
+import {
+  ENDED_SIGNAL,
+  LANDING_EVENTS,
+  LANDING_QUERY,
+  WITHDRAW_SIGNAL,
+  type CarriedLanding,
+  type LandingInput,
+  type LandingReport,
+  type WithdrawRequest,
+  type WorkstreamsEnded,
+} from './landing-api.js';
+import { landingDetails } from './landing-details.js';
+import { gitActivities } from './landing-activities.js';
+import { LandingQueue } from './landing-queue.js';
+
+/**
+ * Drives a landing to its end and returns what became of every patch.
+ *
+ * A landing that is canceled returns its report too, and says so there: what has landed by then must not be forgotten.
+ */
+export async function landPatches(input: LandingInput): Promise<LandingReport> {
+  let queue: LandingQueue | null = null;
+  // What comes before the queue is there waits for it.
+  const early: ((queue: LandingQueue) => void)[] = [];
+  const told = (tell: (queue: LandingQueue) => void): void =>
+    void (queue === null ? early.push(tell) : tell(queue));
+  const report = input.carried?.report ?? newReport();
+  setHandler(defineQuery<LandingReport>(LANDING_QUERY), () => report);
+  setHandler(defineSignal<[WorkstreamsEnded]>(ENDED_SIGNAL), (ended) => told((to) => to.ended(ended)));
+  setHandler(defineSignal<[WithdrawRequest]>(WITHDRAW_SIGNAL), ({ patch, reason }) =>
+    told((to) => to.tell({ kind: 'withdrawn', patch, reason })),
+  );
+  try {
+    queue = await open(input, report);
+  } catch (error) {
+    if (!isCancellation(error)) throw error;
+    return { ...report, canceled: true };
+  }
+  for (const tell of early) tell(queue);
+  await drive(queue);
+  if (queue.deferred.length > 0 && !report.canceled) {
+    const { landing, patches, deferred: commands } = queue;
+    const carried: CarriedLanding = { landing, patches, report, commands };
+    await continueAsNew<typeof landPatches>({ ...input, known: { patches: [], absent: {} }, carried });
+  }
+  queue.noteUndecided();
+  return report;
+}
+
+const newReport = (): LandingReport => ({
+  ...{ fates: {}, gateRuns: [], gateRunsOmitted: 0, conflicts: [], moves: [] },
+  ...{ tip: '', halt: null, canceled: false },
+});
+
+async function open(input: LandingInput, report: LandingReport): Promise<LandingQueue> {
+  const { carried, policy, branch, base, runId, root, maxEvents = LANDING_EVENTS } = input;
+  const isFull = (): boolean => workflowInfo().historyLength > maxEvents;
+  if (carried !== undefined) {
+    const queue = new LandingQueue(input, carried.landing, report, carried.patches, isFull);
+    for (const command of carried.commands) queue.carryOut(command);
+    return queue;
+  }
+  const at = branch === '' ? base : branch;
+  const tip = await gitActivities(input).findTip({ runId, root, at });
+  report.tip = tip.commit;
+  const landing = newLanding(policy, tip, policy.gates.length === 0);
+  const queue = new LandingQueue(input, landing, report, [], isFull);
+  queue.ended(input.known);
+  return queue;
+}
+
+async function drive(queue: LandingQueue): Promise<void> {
+  const { input, report } = queue;
+  for (;;) {
+    queue.takeIn();
+    setCurrentDetails(landingDetails(input, report));
+    if (queue.isAtRest) return;
+    try {
+      await condition(() => queue.hasNews);
+    } catch (error) {
+      if (!isCancellation(error)) throw error;
+      // A move of the branch cannot be called back: whether it happened must be known. Gates end by themselves or are killed.
+      await CancellationScope.nonCancellable(() => condition(() => queue.underWay === 0));
+      queue.takeInMoves();
+      report.canceled = true;
+      setCurrentDetails(landingDetails(input, report));
+      return;
+    }
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * A set of workstreams on a real repository, on a real server: real worktrees, patches, gates and a branch that moves.
+ */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest';
+import type { Plan } from '../../src/plan/plan.js';
+import { ANY_COMMAND } from '../../src/workstream/tool/adapters.js';
+import type { WorkstreamMeans } from '../../src/workstream/means.js';
+import { openHall, type Hall } from '../activities/workstream/attempts.js';
+import { sandbox } from '../tools/git/support/sandbox.js';
+import { openEngine, stepsOf, type Engine } from './engine.js';
+import { setOf } from './landing-stand-in.js';
+
+sandbox();
+let hall: Hall;
+let engine: Engine;
+beforeAll(async () => {
+  const parts = { program: inject('temporalProgram'), bundle: inject('workflowBundle') };
+  const names = ['runWorkstream', 'findTip', 'mergeForLanding', 'runGates', 'moveBranch'] as const;
+  const more = Object.fromEntries(names.map((name) => [name, (task: never) => hall.activities[name](task)]));
+  engine = await openEngine({ ...parts, more });
+});
+afterAll(() => engine.close());
+beforeEach(async () => void (hall = await openHall()));
+afterEach(() => hall.close());
+
+/** The plan with a shell script as the tool of each workstream. */
+const withScripts = (plan: Plan, scripts: Readonly<Record<string, string>>): Plan => ({
+  ...plan,
+  steps: plan.steps.map((step) => {
+    if (step.work.kind !== 'workstream') return step;
+    const means = step.work.means as unknown as WorkstreamMeans;
+    const tool = { name: 'sh', title: 'Shell', executable: 'sh', model: null, more: [] };
+    const tools = [{ ...ANY_COMMAND, ...tool, args: ['-ec', scripts[step.id]!] }];
+    return { ...step, work: { ...step.work, means: { ...means, tools } as never } };
+  }),
+});
+
+test('patches of tools at work side by side land in order, with their proof; one that breaks the gate does not', async () => {
+  // a ─► b: b sees what a wrote     c breaks the gate     d
+  const scope = { files_scope: ['src/'] };
+  const gate = { name: 'unit', command: '! grep -rq BROKEN src', timeoutSec: 60, blocking: true };
+  const plan = withScripts(
+    await setOf(
+      {
+        a: { files_scope: ['src/a'] },
+        b: { files_scope: ['src/b'], depends_on: ['ws-a'] },
+        c: { ...scope, files_scope: ['src/c'] },
+        d: { files_scope: ['src/d'] },
+      },
+      { landing: { gates: [gate] } },
+    ),
+    {
+      'ws-a': 'echo one >src/a',
+      'ws-b': 'cp src/a src/b; echo two >>src/b',
+      'ws-c': 'echo BROKEN >src/c',
+      'ws-d': 'echo four >src/d',
+    },
+  );
+  const origin = {
+    ...{ planPath: 'x', root: hall.repo.path, planHash: 'h', engineVersion: '0', retryOf: null },
+    ...{ parentRun: null, actor: 'test', base: hall.base },
+  };
+  const handle = await engine.start(plan, { origin });
+  await handle.result().catch(() => undefined);
+  const steps = await stepsOf(engine.client, handle.workflowId);
+  expect(steps['landing']).toMatchObject({
+    state: 'failed',
+    outputs: { counts: '3 landed, 1 quarantined', tip: hall.repo.git('rev-parse', 'refs/heads/main').trim() },
+  });
+  const show = (path: string): string => hall.repo.git('show', `main:${path}`).trim();
+  expect([show('src/a'), show('src/b'), show('src/d')]).toEqual(['one', 'one\ntwo', 'four']);
+  expect(hall.repo.git('ls-tree', '-r', '--name-only', 'main')).not.toContain('src/c');
+  // The checkout has followed, and is clean.
+  expect(hall.repo.git('status', '--porcelain').trim()).toBe('');
+  const log = hall.repo.git('log', '--format=%B', `${hall.base}..main`);
+  expect(log.match(/^Planwright-Gate: unit: passed/gm)).toHaveLength(3);
+  expect(log.match(/^Planwright-Patch-Sha256: [0-9a-f]{64}$/gm)).toHaveLength(3);
+  const { patch } = steps['ws-c']!.outputs as { patch: { commit: string } };
+  expect(hall.repo.git('show', `${patch.commit}:src/c`).trim()).toBe('BROKEN'); // it is kept
+}, 120_000);
