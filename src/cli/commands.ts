@@ -44,6 +44,16 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/retry.js'),
   },
   {
+    name: 'workstream',
+    summary: 'let several tools work on one repository at once',
+    load: () => import('./commands/workstream.js'),
+  },
+  {
+    name: 'patch',
+    summary: 'list, show and bring back what tools wrote',
+    load: () => import('./commands/patch.js'),
+  },
+  {
     name: 'lease',
     summary: 'show who holds what, and hold something while a command runs',
     load: () => import('./commands/lease.js'),

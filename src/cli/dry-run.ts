@@ -78,6 +78,15 @@ function workLine(work: Work): string {
       const choices = (work.choices ?? []).map(({ value }) => value);
       return oneLine(`asks: ${work.message}${choices.length === 0 ? '' : ` (${choices.join(', ')})`}`);
     }
+    case 'workstream':
+      return oneLine(
+        `${work.tools.join(', else ')} changes ${work.filesScope.join(', ') || 'what it likes'}`,
+      );
+    case 'landing': {
+      const where = work.branch === '' ? 'proves' : `lands on ${work.branch}`;
+      const gates = work.gates.map(({ name }) => name).join(', ') || 'no gate';
+      return oneLine(`${where}: ${plural(work.patches.length, 'patch', 'patches')}, through ${gates}`);
+    }
     default:
       return work satisfies never;
   }

@@ -21,7 +21,7 @@ export interface FollowOptions {
   /** How often Ctrl-C was pressed before there was a run to follow. */
   readonly interrupted?: number;
   /** Lines to end with, after the report. */
-  readonly last?: readonly string[];
+  readonly last?: () => readonly string[];
 }
 
 /** Follows a run to its end and says how it went. */
@@ -51,7 +51,7 @@ export async function followToEnd(
         { record, quarantined: quarantine !== null },
         { home: link.home, paint: paintOf(world), program: programName(world.env), webUi },
       );
-      print(world, ...report, ...(options.last ?? []));
+      print(world, ...report, ...(options.last?.() ?? []));
     }
     return status.state === 'succeeded' ? 0 : 1;
   } finally {

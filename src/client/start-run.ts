@@ -23,6 +23,7 @@ import { BRANCH, PLAN_ID, REPOSITORY, RUN_STATE } from '../workflows/attributes.
 import { chunksOf } from '../workflows/chunks.js';
 import { sha256 } from './digest.js';
 import { PlanwrightError } from './errors.js';
+import { baseOf } from './workstreams/base.js';
 import { withLeaseNames } from './lease-names.js';
 import type { Link } from './link.js';
 import { repositoryAt } from './repository.js';
@@ -43,6 +44,8 @@ export interface StartRequest {
   readonly actor: string;
   readonly reuse: Reuse;
   readonly retryOf: string | null;
+  /** Called with the id before the server hears of the run: what must lie in its directory is put there. */
+  readonly onId?: (runId: string) => void;
 }
 
 export interface StartedRun {
@@ -71,6 +74,7 @@ export async function startRun(link: Link, request: StartRequest): Promise<Start
   if (secretNames.length > 0 && !target.embedded) throw secretsStayHere(secretNames, target.address);
 
   const runId = newRunId(plan.planId);
+  const base = await baseOf(plan, request.root);
   const packed = packPlan(plan);
   const origin: RunOrigin = {
     planPath: request.planPath,
@@ -80,6 +84,7 @@ export async function startRun(link: Link, request: StartRequest): Promise<Start
     retryOf: request.retryOf,
     parentRun: null,
     actor: request.actor,
+    ...(base === null ? {} : { base }),
   };
   const { home } = link;
   writeStartNote(home, {
@@ -95,6 +100,7 @@ export async function startRun(link: Link, request: StartRequest): Promise<Start
     namespace: target.namespace,
   });
   try {
+    request.onId?.(runId);
     if (secretNames.length > 0) writeJson(runFiles(home, runId).secrets, secrets);
     const chunks = chunksOf(packed);
     const notes = await startWorkflow(client, runId, chunks, origin, { ...request, plan });

@@ -6,6 +6,7 @@ import { isMissing } from '../os/json-file.js';
 import { eventsOf } from '../plan/events.js';
 import type { QuarantineNote, RunHead, RunOrigin, RunRecord } from '../plan/record.js';
 import { runFiles } from './layout.js';
+import { writeSetReport } from './set-report.js';
 import { writeWhole } from './whole-file.js';
 
 /** How many steps are turned into text at once. */
@@ -85,6 +86,7 @@ export async function writeRecord(home: string, record: RunRecord): Promise<void
   const summary: RunSummary = { format: 1, head, origin, planId, version, project, phaseId };
   await writeWhole(files.summary, [`${JSON.stringify(summary, null, 2)}\n`]);
   await writeWhole(files.events, lines(eventsOf(record)));
+  await writeSetReport(home, record);
   await writeWhole(files.record, recordText(record));
 }
 

