@@ -1,7 +1,6 @@
 /**
  * Builds the Temporal CLI with Go: takes minutes, once, and needs a Go module proxy but no download site.
  */
-import { spawn } from 'node:child_process';
 import { mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { during, type Tell } from '../os/progress.mjs';
@@ -34,25 +33,23 @@ export async function buildProgram(
   }
 }
 
-function install(go: string, workshop: string, env: NodeJS.ProcessEnv): Promise<void> {
+async function install(go: string, workshop: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const { execa } = await import('execa'); // only who has to build pays for loading it
   const release = `-X ${MODULE}/internal/temporalcli.Version=${CLI_RELEASE}`; // else it calls itself 0.0.0-DEV
-  const child = spawn(go, ['install', '-ldflags', release, `${MODULE}/cmd/temporal@v${CLI_RELEASE}`], {
+  const ended = await execa(go, ['install', '-ldflags', release, `${MODULE}/cmd/temporal@v${CLI_RELEASE}`], {
     cwd: workshop, // not in somebody's module
     // Without cgo no C compiler is needed. GOOS and GOARCH of a cross-compiling person are not ours.
     env: { ...env, GOBIN: workshop, CGO_ENABLED: '0', GOOS: '', GOARCH: '', GOFLAGS: '' },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    extendEnv: false,
+    stdin: 'ignore',
+    all: true,
+    reject: false,
   });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-4_000)));
-  }
-  return new Promise((resolve, reject) => {
-    child.on('error', (error) => reject(new Error(`"${go}" could not be started: ${error.message}`)));
-    child.on('close', (code, signal) => {
-      if (code === 0) resolve();
-      else reject(new Error(`"go install" ended with ${signal ?? `exit code ${code}`}:\n${indent(output)}`));
-    });
-  });
+  if (!ended.failed) return;
+  if (ended.exitCode === undefined && ended.signal === undefined)
+    throw new Error(`"${go}" could not be started: ${ended.originalMessage ?? ended.shortMessage}`);
+  const how = ended.signal ?? `exit code ${ended.exitCode}`;
+  throw new Error(`"go install" ended with ${how}:\n${indent(ended.all.slice(-4_000))}`);
 }
 
 const indent = (text: string): string => text.trim().replaceAll(/^/gm, '    ');

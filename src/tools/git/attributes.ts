@@ -6,12 +6,16 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import type { Objects } from './objects.js';
 import { bytesFromPath, fields, fileBytes, pathFromBytes } from './path-bytes.js';
-import { readBlob, type TreeEntry } from './tree.js';
+import { listTree, readBlob, type TreeEntry } from './tree.js';
 
 const FILE = '.gitattributes';
 // git itself ignores an attributes file above 100 MB; nobody writes one above this.
 const MAX_BYTES = 1024 * 1024;
 const MAX_FILES = 2000;
+
+/** Puts the attributes files of a commit or tree where git looks for them; returns whether there are any. */
+export const useAttributesOf = async (objects: Objects, treeish: string): Promise<boolean> =>
+  useAttributes(objects, await listTree(objects, treeish, FILE));
 
 /**
  * Puts the attributes files among `entries` where git looks for them.

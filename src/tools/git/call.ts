@@ -1,7 +1,8 @@
 /**
  * The one way a git process of ours is started.
  */
-import { execa } from 'execa';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mustEnd, whenToldToEnd } from './ending.js';
 import { gitEnvironment } from './environment.js';
 import { OVERRIDES, type Setting } from './overrides.js';
 
@@ -52,47 +53,93 @@ const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
  * @throws GitFailure when git cannot be started, ends by a signal, prints too much or exits with a code not in `accept`
  */
 export async function git(call: GitCall): Promise<GitAnswer> {
-  const fixed = OVERRIDES.flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const running = execa('git', [...fixed, ...call.args], {
-    cwd: call.cwd,
-    env: { ...gitEnvironment(), ...call.env, ...settingsEnvironment(call.settings ?? []) },
-    extendEnv: false,
-    // Without input stdin is closed: a git or ssh that asks gets an end of file instead of waiting.
-    ...(call.input === undefined ? { stdin: 'ignore' } : { input: call.input }),
-    encoding: 'buffer',
-    stripFinalNewline: false,
-    maxBuffer: call.maxBytes ?? DEFAULT_MAX_BYTES,
-    // Read below: a limit of execa's would kill a push because a hook on the other side talks much.
-    buffer: { stderr: false },
-    reject: false,
-  });
-  const messages = boundedText(running.stderr);
-  const result = await running;
-  const stderr = shownText(messages());
   const command = call.args.find((arg) => !arg.startsWith('-')) ?? '';
+  if (mustEnd())
+    throw new GitFailure('signal', command, null, '', 'not started: the process was told to end');
+  const end = await run(call);
   const fail = (reason: GitFailureReason, detail: string): GitFailure =>
-    new GitFailure(reason, command, result.exitCode ?? null, stderr, detail);
-  if (result.isMaxBuffer) throw fail('too-much-output', 'it printed more than can be taken in');
-  if (result.exitCode === undefined) {
-    if (result.code === 'ENOENT') {
+    new GitFailure(reason, command, end.exitCode, end.stderr, detail);
+  if (end.error !== null) {
+    if (end.error.code === 'ENOENT') {
       throw fail('not-installed', 'there is no program "git" on the PATH; install git 2.38 or newer');
     }
-    if (result.signal !== undefined) throw fail('signal', `it was ended by ${result.signal}`);
-    throw fail('not-started', result.originalMessage ?? 'it could not be started');
+    throw fail('not-started', end.error.message);
   }
-  if (!(call.accept ?? [0]).includes(result.exitCode)) {
-    throw fail('exit-code', `it ended with exit code ${result.exitCode}`);
+  if (end.tooMuch) throw fail('too-much-output', 'it printed more than can be taken in');
+  if (end.exitCode === null) throw fail('signal', `it was ended by ${end.signal ?? 'a signal'}`);
+  if (!(call.accept ?? [0]).includes(end.exitCode)) {
+    throw fail('exit-code', `it ended with exit code ${end.exitCode}`);
   }
-  return { exitCode: result.exitCode, stdout: Buffer.from(result.stdout), stderr };
+  return { exitCode: end.exitCode, stdout: end.stdout, stderr: end.stderr };
+}
+
+interface End {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+  readonly tooMuch: boolean;
+  /** Why it did not begin. */
+  readonly error: NodeJS.ErrnoException | null;
+}
+
+/** Runs git to its end. By Node's own means: a library for it takes longer to load than most of these calls to run. */
+function run({ cwd, args, env, settings = [], input, maxBytes = DEFAULT_MAX_BYTES }: GitCall): Promise<End> {
+  const fixed = OVERRIDES.flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  return new Promise((resolve) => {
+    const failed = (error: NodeJS.ErrnoException): void =>
+      resolve({ exitCode: null, signal: null, stdout: Buffer.alloc(0), stderr: '', tooMuch: false, error });
+    let child: ChildProcess;
+    try {
+      child = spawn('git', [...fixed, ...args], {
+        cwd,
+        env: { ...gitEnvironment(), ...env, ...settingsEnvironment(settings) },
+        // Without input stdin is closed: a git or ssh that asks gets an end of file instead of waiting.
+        stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      });
+    } catch (error) {
+      return failed(error as NodeJS.ErrnoException); // a list of arguments that is too long, a NUL in one
+    }
+    // git removes its lock files when it is asked to end.
+    const ended = whenToldToEnd(() => void child.kill('SIGTERM'));
+    const kept: Buffer[] = [];
+    let size = 0;
+    child.stdout?.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= maxBytes) kept.push(chunk);
+      else child.kill('SIGTERM');
+    });
+    // Bounded here: a push must not die because a hook on the other side talks much.
+    const messages = boundedText(child.stderr);
+    child.stdin?.on('error', () => undefined); // it ended without reading: its exit code says what that means
+    child.stdin?.end(input);
+    child.once('error', (error) => {
+      if (child.pid !== undefined) return; // a signal that did not reach it
+      ended();
+      failed(error);
+    });
+    child.once('close', (exitCode, signal) => {
+      ended();
+      const stderr = shownText(messages());
+      resolve({
+        exitCode,
+        signal,
+        stdout: Buffer.concat(kept),
+        stderr,
+        tooMuch: size > maxBytes,
+        error: null,
+      });
+    });
+  });
 }
 
 const MAX_MESSAGES = 16 * 1024;
 
 /** Drains a stream and keeps its first bytes. */
-function boundedText(stream: NodeJS.ReadableStream): () => string {
+function boundedText(stream: NodeJS.ReadableStream | null): () => string {
   const kept: Buffer[] = [];
   let size = 0;
-  stream.on('data', (chunk: Buffer) => {
+  stream?.on('data', (chunk: Buffer) => {
     if (size < MAX_MESSAGES) kept.push(chunk);
     size += chunk.length;
   });

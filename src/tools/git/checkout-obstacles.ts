@@ -1,14 +1,14 @@
 /**
  * Why a work tree cannot be brought to another commit without touching what is not ours.
  */
-import { readAttributes, useAttributes } from './attributes.js';
+import { readAttributes, useAttributesOf } from './attributes.js';
 import { filesBelow, onDisk, parents } from './checkout-files.js';
 import type { Objects } from './objects.js';
 import { fields, pathFromBytes } from './path-bytes.js';
 import { readRef } from './refs.js';
 import { gitIn, type Repository } from './repository.js';
 import { readStatus } from './status.js';
-import { diffTrees, isSubmodule, listTree, type TreeChange } from './tree.js';
+import { diffTrees, isSubmodule, type TreeChange } from './tree.js';
 import { checkedOut } from './worktrees.js';
 
 export interface CheckoutMove {
@@ -34,18 +34,25 @@ export type Obstacle =
   /** git itself refused; nothing is changed. */
   | { readonly kind: 'refused'; readonly said: string };
 
-/** Returns the first obstacle to a move of `checkout` (a repository with a work tree), or null. Changes nothing. */
+/**
+ * Returns the first obstacle to a move of `checkout` (a repository with a work tree), or null. Changes nothing.
+ *
+ * @param seenClean - the caller has just seen that the branch is checked out at `from`, and nothing is changed
+ */
 export async function findObstacle(
   checkout: Repository,
   objects: Objects,
   move: CheckoutMove,
+  seenClean = false,
 ): Promise<Obstacle | null> {
-  const branch = await checkedOut(checkout);
-  if (branch !== move.branch || (await readRef(checkout, `refs/heads/${branch}`)) !== move.from) {
-    return { kind: 'other-branch', found: branch };
+  if (!seenClean) {
+    const branch = await checkedOut(checkout);
+    if (branch !== move.branch || (await readRef(checkout, `refs/heads/${branch}`)) !== move.from) {
+      return { kind: 'other-branch', found: branch };
+    }
+    const { changed, unmerged } = await readStatus(checkout);
+    if (changed.length + unmerged.length > 0) return { kind: 'changed', paths: [...unmerged, ...changed] };
   }
-  const { changed, unmerged } = await readStatus(checkout);
-  if (changed.length + unmerged.length > 0) return { kind: 'changed', paths: [...unmerged, ...changed] };
   const changes = await diffTrees(objects, move.from, move.to);
   return (
     (await hiddenFiles(checkout, changes)) ??
@@ -55,8 +62,12 @@ export async function findObstacle(
 }
 
 async function hiddenFiles(checkout: Repository, changes: readonly TreeChange[]): Promise<Obstacle | null> {
-  const answer = await gitIn(checkout, ['ls-files', '-z', '-v'], { maxBytes: 512 * 1024 * 1024 });
   const touched = new Set(changes.filter((change) => change.before !== null).map((change) => change.path));
+  if (touched.size === 0) return null;
+  // Few are asked for by name. An argument of a Node process is UTF-8, and a list of them is bounded.
+  const few = touched.size <= 200 && ![...touched].some((path) => /\p{Surrogate}/u.test(path));
+  const args = ['ls-files', '-z', '-v', ...(few ? ['--', ...touched] : [])];
+  const answer = await gitIn(checkout, args, { maxBytes: 512 * 1024 * 1024 });
   const paths: string[] = [];
   for (const field of fields(answer.stdout)) {
     const tag = String.fromCharCode(field[0] ?? 0);
@@ -107,7 +118,7 @@ async function filteredFiles(
   const paths = changes
     .filter(({ after }) => after !== null && !isSubmodule(after.mode))
     .map(({ path }) => path);
-  await useAttributes(objects, await listTree(objects, to));
+  await useAttributesOf(objects, to);
   for (const run of [
     (args: readonly string[], options: object) => gitIn(checkout, args, options),
     (args: readonly string[], options: object) => objects.git(args, options),

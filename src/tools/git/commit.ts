@@ -17,8 +17,10 @@ export interface People {
 
 /** Returns whom git would name in a commit, or null when nobody told it. */
 export async function identity(repository: Repository): Promise<People | null> {
-  const author = await person(repository, 'GIT_AUTHOR_IDENT');
-  const committer = await person(repository, 'GIT_COMMITTER_IDENT');
+  const [author, committer] = await Promise.all([
+    person(repository, 'GIT_AUTHOR_IDENT'),
+    person(repository, 'GIT_COMMITTER_IDENT'),
+  ]);
   return author === null || committer === null ? null : { author, committer };
 }
 

@@ -1,10 +1,10 @@
 /**
  * Merging two commits without a work tree.
  */
-import { readAttributes, useAttributes } from './attributes.js';
+import { readAttributes, useAttributesOf } from './attributes.js';
 import type { Objects } from './objects.js';
 import { fields, pathFromBytes } from './path-bytes.js';
-import { diffTrees, isLink, isSubmodule, listTree, type TreeEntry } from './tree.js';
+import { diffTrees, isLink, isSubmodule, type TreeEntry } from './tree.js';
 
 /** One side's content of a path in conflict. */
 export interface Stage {
@@ -57,7 +57,7 @@ export async function mergeTrees(
   ours: string,
   theirs: string,
 ): Promise<Merged> {
-  const attributed = await useAttributes(objects, await listTree(objects, ours));
+  const attributed = await useAttributesOf(objects, ours);
   const drivers = attributed ? await foreignDrivers(objects, bases, ours, theirs) : new Map<string, string>();
   const settings = [...new Set(drivers.values())].map((name) => [`merge.${name}.driver`, 'false'] as const);
   const args = ['merge-tree', '--write-tree', '-z', '--end-of-options', ours, theirs];

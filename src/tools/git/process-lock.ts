@@ -8,6 +8,7 @@
 import { spawn } from 'node:child_process';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { whenToldToEnd } from './ending.js';
 
 export interface ProcessLock {
   /** How long it took to get. */
@@ -67,15 +68,14 @@ function run(program: string, args: readonly string[], fd: number): Promise<numb
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'ignore', fd] });
     // Else a signal to us alone would leave the program waiting, and one day holding, for nobody.
-    const end = (): void => void child.kill('SIGKILL');
-    process.once('exit', end);
+    const ended = whenToldToEnd(() => void child.kill('SIGKILL'));
     child.once('error', (error: NodeJS.ErrnoException) => {
-      process.removeListener('exit', end);
+      ended();
       if (error.code === 'ENOENT') resolve(null);
       else reject(error);
     });
     child.once('exit', (code, signal) => {
-      process.removeListener('exit', end);
+      ended();
       resolve(code ?? (signal === null ? 2 : 3));
     });
   });

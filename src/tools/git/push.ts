@@ -47,7 +47,8 @@ export async function pushCommit(
     const answer = await gitIn(repository, args, { accept: [0, 1], settings: transport(remote.name) });
     return verdict(answer.stdout.toString('utf8'), answer.stderr, branch);
   } catch (error) {
-    if (!(error instanceof GitFailure) || error.reason !== 'exit-code') throw error;
+    // Ended in the middle, it may have arrived all the same.
+    if (!(error instanceof GitFailure) || !['exit-code', 'signal'].includes(error.reason)) throw error;
     const { trouble, said } = remoteFailure(error);
     return { kind: 'no-answer', trouble, said };
   }

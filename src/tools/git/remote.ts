@@ -22,26 +22,30 @@ export async function remoteNames(repository: Repository): Promise<string[]> {
   return (await gitIn(repository, ['remote'])).stdout.toString('utf8').split('\n').filter(Boolean);
 }
 
-/** Returns a remote, or null when there is none of that name. */
+/** Returns a remote, or null when there is none of that name with an address. */
 export async function findRemote(repository: Repository, name: RemoteName): Promise<Remote | null> {
-  if (!(await remoteNames(repository)).includes(name)) return null;
-  const [url] = await urls(repository, name, []);
-  const pushUrls = await urls(repository, name, ['--push']);
+  const [listed, refspecs] = await Promise.all([
+    gitIn(repository, ['remote', '--verbose']),
+    settingsOf(repository, `remote.${name}.fetch`),
+  ]);
+  // <name>\t<address> (fetch|push), with what `url.*.insteadOf` makes of it; newer gits add the filter of a partial clone
+  const rows = listed.stdout
+    .toString('utf8')
+    .split('\n')
+    .flatMap((row) => {
+      const [, of, url, side] = /^([^\t]*)\t(.*) \((fetch|push)\)( \[[^\]]*\])?$/.exec(row) ?? [];
+      return of === name && url !== undefined ? [{ url, side }] : [];
+    });
+  const url = rows.find((row) => row.side === 'fetch')?.url;
   if (url === undefined) return null;
+  const pushUrls = rows.flatMap((row) => (row.side === 'push' ? [row.url] : []));
   return {
     name,
     shownUrl: shownText(url),
     pushUrl: pushUrls[0] === undefined || pushUrls[0] === url ? null : pushUrls[0],
     pushUrls: pushUrls.length,
-    refspecs: await settingsOf(repository, `remote.${name}.fetch`),
+    refspecs,
   };
-}
-
-async function urls(repository: Repository, name: RemoteName, options: readonly string[]): Promise<string[]> {
-  const answer = await gitIn(repository, ['remote', 'get-url', ...options, '--all', name], {
-    accept: [0, 2, 128],
-  });
-  return answer.exitCode === 0 ? answer.stdout.toString('utf8').split('\n').filter(Boolean) : [];
 }
 
 /** Returns the remote-tracking ref that the remote's configuration gives a branch, or null. */
@@ -82,7 +86,10 @@ export class RemoteFailure extends Error {
 // git has one exit code for all of these. The words are git's own (in the C locale) and those of ssh and curl; what is
 // not recognised counts as unreachable, which a retry may heal and which decides nothing else.
 const WORDS: readonly [RemoteTrouble, RegExp][] = [
-  ['protocol', /transport '[^']*' not allowed|remote helper|unable to find remote helper/i],
+  [
+    'protocol',
+    /transport '[^']*' not allowed|remote helper|unable to find remote helper|strange (hostname|pathname|port) '[^\n]*' blocked/i,
+  ],
   [
     'no-access',
     /permission denied|authentication failed|could not read (username|password)|access denied|host key verification failed|returned error: 40[13]|not authorized/i,

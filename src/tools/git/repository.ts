@@ -55,8 +55,10 @@ export async function openRepository(directory: string): Promise<Repository> {
     );
   }
   const cwd = await realpath(directory);
+  const asked = configured(cwd); // side by side with the other question, whose failure says more
+  asked.catch(() => undefined);
   const found = await locate(cwd);
-  const settings = await configured(found.workTree ?? found.gitDir);
+  const settings = await asked;
   const drivers = settings.filter(([name]) => DRIVER.test(name));
   const off = disarmed(drivers);
   return {

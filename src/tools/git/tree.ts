@@ -17,10 +17,15 @@ export const isSubmodule = (mode: string): boolean => mode === '160000';
 // A path may have 4096 bytes; a million files of an ordinary length stay below this.
 const MAX_LISTING = 512 * 1024 * 1024;
 
-/** Returns every file, link and submodule of a commit or tree. */
-export async function listTree(objects: Objects, treeish: string): Promise<TreeEntry[]> {
+/**
+ * Returns every file, link and submodule of a commit or tree.
+ *
+ * @param named - only whether and where there are such files counts: a listing without the name is not read
+ */
+export async function listTree(objects: Objects, treeish: string, named = ''): Promise<TreeEntry[]> {
   const args = ['ls-tree', '-r', '-z', '--full-tree', '--end-of-options', treeish];
   const answer = await objects.git(args, { maxBytes: MAX_LISTING });
+  if (!answer.stdout.includes(named)) return [];
   const entries: TreeEntry[] = [];
   for (const field of fields(answer.stdout)) {
     // <mode> <type> <id>\t<path>

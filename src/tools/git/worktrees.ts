@@ -50,6 +50,10 @@ function workTreeOf(facts: ReadonlyMap<string, string>): WorkTree {
 
 /** Returns the branch (short name) that the repository's own work tree is on, with or without a commit; null when detached. */
 export async function checkedOut(repository: Repository): Promise<string | null> {
+  // Asked so often that a process each time would count. What is not the plain form is git's to read.
+  const head = (await text(repository.gitDir, 'HEAD')) ?? '';
+  const [, plain] = /^ref: refs\/heads\/([^\n]+)$/.exec(head) ?? [];
+  if (plain !== undefined && plain !== '.invalid') return plain;
   const answer = await gitIn(repository, ['symbolic-ref', '--quiet', 'HEAD'], { accept: [0, 1] });
   const ref = line(answer);
   return answer.exitCode === 0 && ref.startsWith('refs/heads/') ? ref.slice('refs/heads/'.length) : null;
@@ -77,9 +81,11 @@ export async function checkoutsOf(repository: Repository, branch: string): Promi
   if (repository.workTree !== null && (await checkedOut(repository)) === branch) {
     found.push({ path: repository.workTree, repository });
   }
+  const main = repository.gitDir === repository.commonDir;
+  if (main && !(await hasLinked(repository))) return found;
   const all = await listWorkTrees(repository);
   // git cannot name the main work tree's directory when its git directory is elsewhere; but then it is this one.
-  const others = repository.gitDir === repository.commonDir ? all.slice(1) : all;
+  const others = main ? all.slice(1) : all;
   for (const tree of others) {
     if (tree.bare || tree.branch !== `refs/heads/${branch}`) continue;
     if (tree.missing && !tree.locked) continue;
@@ -90,6 +96,10 @@ export async function checkoutsOf(repository: Repository, branch: string): Promi
   }
   return found;
 }
+
+/** Tells whether there are work trees beside the main one: where they are listed, git keeps a directory of each. */
+export const hasLinked = async (repository: Repository): Promise<boolean> =>
+  (await names(join(repository.commonDir, 'worktrees'))).length > 0;
 
 /** An operation that will come back to a branch although it is checked out nowhere. */
 export interface BranchUse {

@@ -121,7 +121,7 @@ async function asked(
 const finding = (summary: string, report: Report): Finding => ({
   summary,
   report: { action: 'clean', conflict_files: [], total_conflicts: 0, ...report },
-  result: { undecided: 0, summary: '' },
+  result: { undecided: 0, question: '' },
 });
 
 const MAX_SUMMARY = 1500;
@@ -158,7 +158,7 @@ function undecided(
       result: null,
     },
     // In a dry run nobody is asked.
-    result: { undecided: dryRun ? 0 : left.length, summary: text, worktree: worktree ?? '', run },
+    result: { undecided: dryRun ? 0 : left.length, question: text, worktree: worktree ?? '', run },
   };
 }
 

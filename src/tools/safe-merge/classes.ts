@@ -30,13 +30,23 @@ export type Classifier = (path: string, evidence: Evidence) => AnyClass;
 
 /** Returns the function that decides by the rules of a policy. */
 export function classifierOf(rules: Rules): Classifier {
-  const classes = CLASSES.map((name) => ({ name, globs: rules[name].map(ruleOf) })).reverse();
+  const classes = CLASSES.map((name) => ({ name, rules: rules[name].map(ruleOf) })).reverse();
+  // Paths come in order, most of them from the directory of the one before: what it says is asked once.
+  let directory: string | null = null;
   return (path, { declaredGenerated, binary }) => {
     const parts = path.split('/');
-    for (const { name, globs } of classes) {
+    const last = parts.length - 1;
+    const above = path.slice(0, path.length - (parts[last] as string).length);
+    if (above !== directory) {
+      directory = above;
+      for (const { rules: own } of classes) {
+        for (const rule of own) rule.above = parts.some((part, at) => at < last && rule.glob.name?.(part));
+      }
+    }
+    for (const { name, rules: own } of classes) {
       // The repository's author said it of this very file, which beats what its ending says of most.
       if (name === 'human_text' && declaredGenerated) return 'generated';
-      if (isIn(globs, path, parts)) return name;
+      if (isIn(own, path, parts)) return name;
     }
     if (declaredGenerated) return 'generated';
     return binary ? 'binary' : 'unknown';
@@ -46,18 +56,21 @@ export function classifierOf(rules: Rules): Classifier {
 interface Rule {
   readonly takesBack: boolean;
   readonly glob: Glob;
+  /** It names one of the directories that the path is in. */
+  above: boolean;
 }
 
 const ruleOf = (text: string): Rule => ({
   takesBack: text.startsWith('!'),
   glob: glob(text.replace(/^!/, '')),
+  above: false,
 });
 
 /** The last pattern that matches decides. */
 function isIn(rules: readonly Rule[], path: string, parts: readonly string[]): boolean {
   for (let at = rules.length - 1; at >= 0; at -= 1) {
-    const rule = rules[at] as Rule;
-    if (rule.glob.matches(path, parts)) return !rule.takesBack;
+    const { above, glob: own, takesBack } = rules[at] as Rule;
+    if (above || (own.name?.(parts.at(-1) ?? '') ?? own.matches(path, parts))) return !takesBack;
   }
   return false;
 }
@@ -65,16 +78,19 @@ function isIn(rules: readonly Rule[], path: string, parts: readonly string[]): b
 /**
  * Returns the class of each path. The attributes that count are already in place.
  *
+ * @param attributed - whether there are any: else nobody is asked for them
  * @param binary - paths known to have binary content: looked at only where a file may come into conflict
  */
 export async function classesOf(
   objects: Objects,
   classifier: Classifier,
   paths: readonly string[],
+  attributed: boolean,
   binary: ReadonlySet<string>,
 ): Promise<Map<string, AnyClass>> {
   const names = ['linguist-generated', 'merge', 'diff'];
-  const values = await readAttributes((args, options) => objects.git(args, options), names, paths);
+  const asked = attributed ? paths : [];
+  const values = await readAttributes((args, options) => objects.git(args, options), names, asked);
   const classes = new Map<string, AnyClass>();
   for (const path of paths) {
     const merge = values.get('merge')?.get(path);

@@ -3,8 +3,7 @@
  */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { trackingRef } from '../git/remote.js';
-import { readRef, readRefs } from '../git/refs.js';
+import { readRefs } from '../git/refs.js';
 import { checkGitVersion, gitIn, line, type Repository } from '../git/repository.js';
 import { examine, type Examined } from './examine.js';
 import { setOwnRefs } from './own-refs.js';
@@ -64,7 +63,8 @@ async function forgetEarlierRun(repository: Repository, directory: string, run: 
   for (const file of Object.values(REPORT_FILES)) await rm(join(directory, file), { force: true });
   // What killed tools of it were at: nobody is, while this one has the run.
   for (const name of await readdir(directory)) {
-    if (/^objects-|\.tmp$/.test(name)) await rm(join(directory, name), { recursive: true, force: true });
+    if (/^objects-|\.tmp$|^conflicts_.*\.flag$/.test(name))
+      await rm(join(directory, name), { recursive: true, force: true });
   }
   const { target, source, conflicts, merge } = runRefs(run);
   const stale = await readRefs(repository, [target, source, conflicts, merge]);
@@ -95,7 +95,7 @@ async function describe(
       remote_exists: examined.remote !== null,
       complete_history: !repository.shallow && !repository.partial,
     },
-    divergence: await divergence(repository, context, examined),
+    divergence: await divergence(repository, examined),
     commit: examined.tip,
     remote_url: examined.remote?.shownUrl ?? null,
     checkouts: examined.checkouts.map(({ path, moves, operations: open, locks, status, nested }) => ({
@@ -115,17 +115,10 @@ async function describe(
 }
 
 /** How far the branch and its counterpart are apart, as last fetched; null when it was never fetched. */
-async function divergence(
-  repository: Repository,
-  { target }: Context,
-  examined: Examined,
-): Promise<Report | null> {
-  const tracking = examined.remote === null ? null : trackingRef(examined.remote.refspecs, target.branch);
-  const there = tracking === null ? null : await readRef(repository, tracking);
-  if (examined.tip === null || there === null) return null;
-  const args = ['rev-list', '--left-right', '--count', `${examined.tip}...${there}`];
-  const [ahead = 0, behind = 0] = line(await gitIn(repository, args))
-    .split('\t')
-    .map(Number);
-  return { ahead, behind, diverged: ahead > 0 && behind > 0, compared_with: tracking };
+async function divergence(repository: Repository, { tip, known }: Examined): Promise<Report | null> {
+  if (tip === null || known === null) return null;
+  const args = ['rev-list', '--left-right', '--count', `${tip}...${known.commit}`];
+  const answer = tip === known.commit ? '0\t0' : line(await gitIn(repository, args));
+  const [ahead = 0, behind = 0] = answer.split('\t').map(Number);
+  return { ahead, behind, diverged: ahead > 0 && behind > 0, compared_with: known.ref };
 }

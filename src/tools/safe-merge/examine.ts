@@ -12,7 +12,7 @@ import {
 } from '../git/in-progress.js';
 import { fileBytes } from '../git/path-bytes.js';
 import { readRefs } from '../git/refs.js';
-import { findRemote, remoteNames, type Remote } from '../git/remote.js';
+import { findRemote, remoteNames, trackingRef, type Remote } from '../git/remote.js';
 import type { Repository } from '../git/repository.js';
 import { readStatus, type Status } from '../git/status.js';
 import { checkedOut, checkoutsOf, usesOf } from '../git/worktrees.js';
@@ -41,6 +41,8 @@ export interface Examined {
   /** The commit of the target branch, or null. */
   readonly tip: string | null;
   readonly remote: Remote | null;
+  /** Where the target's counterpart was when it was last fetched; null when it never was. */
+  readonly known: { readonly ref: string; readonly commit: string } | null;
   /** The checked-out branch, for the report. */
   readonly current: string | null;
 }
@@ -58,7 +60,9 @@ export async function examine(repository: Repository, target: Target, now: () =>
   const notes: string[] = [];
   const remote = await findRemote(repository, target.remote);
   problems.push(...(await remoteProblems(repository, target, remote)));
-  const { tip, problems: branchTroubles } = await branchProblems(repository, target, current);
+  const tracking = remote === null ? null : trackingRef(remote.refspecs, target.branch);
+  const branches = await branchProblems(repository, target, current, tracking);
+  const { tip, known, problems: branchTroubles } = branches;
   problems.push(...branchTroubles);
   const checkouts: ExaminedCheckout[] = [];
   for (const { repository: checkout, moves, path } of await relevantCheckouts(repository, target)) {
@@ -75,7 +79,7 @@ export async function examine(repository: Repository, target: Target, now: () =>
       );
     }
   }
-  return { problems, notes, checkouts, tip, remote, current };
+  return { problems, notes, checkouts, tip, remote, known, current };
 }
 
 function historyProblems(repository: Repository): Problem[] {
@@ -128,10 +132,11 @@ async function branchProblems(
   repository: Repository,
   target: Target,
   current: string | null,
-): Promise<{ tip: string | null; problems: Problem[] }> {
+  tracking: string | null,
+): Promise<{ tip: string | null; known: Examined['known']; problems: Problem[] }> {
   const name = `refs/heads/${target.branch}`;
   const sourceName = `refs/heads/${target.source.branch}`;
-  const refs = await readRefs(repository, [name, sourceName]);
+  const refs = await readRefs(repository, [name, sourceName, ...(tracking === null ? [] : [tracking])]);
   const tip = refs.get(name);
   const problems: Problem[] = [];
   if (tip === undefined && current === target.branch) {
@@ -167,7 +172,9 @@ async function branchProblems(
       hint: `Finish it there (${waysOut(operation).finish}) or give it up (${waysOut(operation).giveUp}).`,
     });
   }
-  return { tip: tip?.id ?? null, problems };
+  const there = tracking === null ? undefined : refs.get(tracking)?.id;
+  const known = tracking === null || there === undefined ? null : { ref: tracking, commit: there };
+  return { tip: tip?.id ?? null, known, problems };
 }
 
 /** The work tree that was named, and wherever the target is checked out. */

@@ -8,7 +8,7 @@ import { isAncestor, mergeBases } from '../git/merge-tree.js';
 import { type Objects, withObjects } from '../git/objects.js';
 import { trackingRef, findRemote } from '../git/remote.js';
 import { readRef } from '../git/refs.js';
-import { binaryChanges, diffTrees, isSubmodule, listTree, readBlob } from '../git/tree.js';
+import { binaryChanges, diffTrees, isSubmodule, listTree, readBlob, type TreeEntry } from '../git/tree.js';
 import { type AnyClass, classesOf, classifierOf } from './classes.js';
 import { textOf } from './options.js';
 import { BadPolicy, type Policy, policyOf, shippedPolicy } from './policy.js';
@@ -48,15 +48,15 @@ async function classify(context: Context, options: OptionValues): Promise<Findin
     });
   }
   return withObjects(repository, directory, async (objects) => {
-    const policy = await findPolicy(context, objects, tip, textOf(options, 'policy'));
-    for (const warning of policy.warnings) context.say(`file_classification: ${policy.from}: ${warning}`);
     const entries = await listTree(objects, tip);
-    await useAttributes(objects, entries);
+    const policy = await findPolicy(context, objects, entries, textOf(options, 'policy'));
+    for (const warning of policy.warnings) context.say(`file_classification: ${policy.from}: ${warning}`);
+    const attributed = await useAttributes(objects, entries);
     const { changed, binary } = await changes(context, objects, tip);
     const known = new Set(entries.map((entry) => entry.path));
     const files = entries.filter((entry) => !isSubmodule(entry.mode)).map((entry) => entry.path);
     const paths = [...files, ...changed.filter((path) => !known.has(path))];
-    const classes = await classesOf(objects, classifierOf(policy.rules), paths, binary);
+    const classes = await classesOf(objects, classifierOf(policy.rules), paths, attributed, binary);
     return finding(policy, tip, classes);
   });
 }
@@ -79,19 +79,21 @@ function finding(policy: Policy, tip: string, classes: ReadonlyMap<string, AnyCl
   return { summary: `${counted(classes.size, 'file')}: ${parts.join(', ') || 'none'}`, report };
 }
 
-async function findPolicy(context: Context, objects: Objects, tip: string, given: string): Promise<Policy> {
+async function findPolicy(
+  context: Context,
+  objects: Objects,
+  entries: readonly TreeEntry[],
+  given: string,
+): Promise<Policy> {
   try {
     const shipped = await shippedPolicy();
     if (given !== '') {
       const path = resolve(context.cwd, given);
       return policyOf(await readPolicy(path), path, shipped);
     }
-    const own = await objects.git(['rev-parse', '--verify', '--quiet', `${tip}:${OWN_POLICY}`], {
-      accept: [0, 1, 128],
-    });
-    if (own.exitCode !== 0) return shipped;
-    const id = own.stdout.toString('latin1').trim();
-    const text = (await readBlob(objects, id, 1024 * 1024)).toString('utf8');
+    const own = entries.find((entry) => entry.path === OWN_POLICY);
+    if (own === undefined || isSubmodule(own.mode)) return shipped;
+    const text = (await readBlob(objects, own.id, 1024 * 1024)).toString('utf8');
     return policyOf(text, `${context.target.branch}:${OWN_POLICY}`, shipped);
   } catch (error) {
     if (!(error instanceof BadPolicy)) throw error;

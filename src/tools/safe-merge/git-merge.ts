@@ -1,6 +1,7 @@
 /**
  * Step 7: merges on objects. No branch, index or file of the user's is touched.
  */
+import { writeAtomically } from '../git/atomic-file.js';
 import { identity, writeCommit } from '../git/commit.js';
 import { withObjects, type Objects } from '../git/objects.js';
 import { readRef } from '../git/refs.js';
@@ -9,7 +10,7 @@ import { type Authorship, integrate, type Integration, mergeMessage, type Tips }
 import { handedOn, type MergeRecord, required } from './merge-record.js';
 import { setOwnRefs } from './own-refs.js';
 import { stopped, type Report } from './reasons.js';
-import { runRefs, type RunKey } from './state.js';
+import { conflictFlag, runRefs, type RunKey } from './state.js';
 import { shownSource, type Target } from './target.js';
 import type { Context, Finding, Tool } from './tool.js';
 import { counted, listed, short } from './words.js';
@@ -22,7 +23,7 @@ export const gitMerge: Tool = {
   summary: 'Merges what was fetched, on objects alone; says which files are in conflict.',
   help: [
     'The merge is kept as refs/planwright/merge/<run> until guarded_push publishes it; the point to go back to is',
-    'refs/planwright/rollback/<run>.',
+    'refs/planwright/rollback/<run>. On conflicts conflicts_<branch>.flag lies beside the report.',
     'Exit codes: 0 merged or nothing to merge, 1 conflicts (the next steps see to them), 2 it cannot be merged.',
   ].join('\n'),
   options: [],
@@ -32,7 +33,6 @@ export const gitMerge: Tool = {
 
 async function mergeStep(context: Context): Promise<Finding> {
   const { repository, target, run, directory } = context;
-  await checkGitVersion(repository);
   const fetched = await required(context, 'git_fetch', 'merge_refused');
   const tips = await readTips(repository, target, {
     remote: fetched.target_commit,
@@ -40,8 +40,13 @@ async function mergeStep(context: Context): Promise<Finding> {
   });
   return withObjects(repository, directory, async (objects) => {
     const authorship = await authorshipOf(context, tips);
-    const integration = await integrate(objects, target, tips, authorship);
+    const integration = await integrate(objects, target, tips, authorship).catch(async (error: unknown) => {
+      await checkGitVersion(repository); // an old git knows no such merge, and says so in its own words
+      throw error;
+    });
     await keep(repository, objects, run, tips, integration, authorship);
+    if (integration.action === 'conflicts')
+      await writeAtomically(conflictFlag(directory, target.branch), 'merge_conflicts\n');
     return verdict(target, tips, integration, authorship);
   });
 }
@@ -70,7 +75,8 @@ export async function readTips(
 /** Returns who makes the merge, when and with what words: as the first time, when the same tips are merged again. */
 export async function authorshipOf(context: Context, tips: Tips): Promise<Authorship> {
   const earlier = await handedOn(context.directory, 'git_merge');
-  const people = await identity(context.repository);
+  const same = tips.local === tips.remote && tips.remote === tips.source; // nothing is made then
+  const people = same ? null : await identity(context.repository);
   const message = mergeMessage(context.target, context.run);
   const again = earlier !== null && JSON.stringify(earlier.tips) === JSON.stringify(tips);
   return { people, message, atSec: again ? earlier.commit.at_sec : Math.floor(context.now() / 1000) };

@@ -15,6 +15,8 @@ export interface Glob {
   readonly text: string;
   /** `names` are the parts of the path: whoever asks many patterns about one path splits it once. */
   matches(path: string, names?: readonly string[]): boolean;
+  /** For a pattern of one name: whether a file or directory of that name, anywhere, is meant. Else null. */
+  readonly name: ((name: string) => boolean) | null;
 }
 
 /** Why a text is no pattern. */
@@ -43,9 +45,9 @@ export function glob(text: string): Glob {
   const [only] = parts;
   // By far the most patterns are one name: no need to look at every way to split the path.
   if (!fromTop && only !== undefined && only !== 'any-directories') {
-    return { text, matches: (path, split = path.split('/')) => split.some(only) };
+    return { text, name: only, matches: (path, split = path.split('/')) => split.some(only) };
   }
-  return { text, matches: (path, split = path.split('/')) => partsMatch(anchored, split) };
+  return { text, name: null, matches: (path, split = path.split('/')) => partsMatch(anchored, split) };
 }
 
 /** Most patterns are `name`, `*.ending` or `beginning*`, and are asked about every file of a repository. */
@@ -54,7 +56,13 @@ function matcherOf(pattern: string): NameMatcher {
   if (/^\*[^*?[]+$/.test(pattern)) return (name) => name.endsWith(pattern.slice(1));
   if (/^[^*?[]+\*$/.test(pattern)) return (name) => name.startsWith(pattern.slice(0, -1));
   const read = tokens(pattern);
-  return (name) => nameMatches(read, name);
+  const last = read.at(-1);
+  // `*.[pP][nN][gG]`: most names are out at their last character. Half of a pair (emoji) is not one.
+  return (name) => {
+    const end = name.at(-1) ?? '';
+    if (last?.kind === 'one' && !/[\ud800-\udfff]/.test(end) && !last.fits(end)) return false;
+    return nameMatches(read, name);
+  };
 }
 
 function tokens(name: string): Token[] {

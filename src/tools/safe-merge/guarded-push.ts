@@ -3,9 +3,9 @@
  * where it was seen.
  */
 import { join } from 'node:path';
-import { isAncestor } from '../git/merge-tree.js';
 import { type Objects, withObjects } from '../git/objects.js';
 import type { ProcessLock } from '../git/process-lock.js';
+import { line } from '../git/repository.js';
 import { examine } from './examine.js';
 import { holdToLeases } from './fence.js';
 import { fetchTarget } from './git-fetch.js';
@@ -35,7 +35,8 @@ export const guardedPush: Tool = {
     'One process at a time does this for a branch of a repository. When the remote or the branch here moved since the',
     'merge, it fetches and merges again, up to --rounds times; conflicts stop it.',
     'Exit codes: 0 the remote and the branch here are at the merge, 1 not (see the report; starting again may help),',
-    '2 the remote refuses, the lock was not free in time, or wrong use.',
+    '2 the remote refuses, the lock was not free in time, or wrong use, 3 like 1, and starting again does not help',
+    'before somebody has put right what it names.',
   ].join('\n'),
   options: [
     { flags: '--timeout <seconds>', description: 'how long to wait for the lock', default: '600' },
@@ -63,10 +64,23 @@ async function pushStep(context: Context, options: OptionValues): Promise<Findin
     );
     await learn(context, plan.lessons);
     return finding;
+  } catch (error) {
+    throw isFinal(error) ? new Stopped({ ...error.stop, exitCode: 3 }, error.report) : error;
   } finally {
     await lock.release();
   }
 }
+
+/** What may be otherwise in a moment, without anybody doing something. */
+const PASSING = new Set([
+  ...['lock_file_present', 'lock_unavailable', 'checkout_refused', 'target_moved', 'push_without_effect'],
+  ...['remote_unreachable', 'local_not_updated'], // the latter comes with its reason
+]);
+
+const isFinal = (error: unknown): error is Stopped =>
+  error instanceof Stopped &&
+  error.stop.exitCode === 1 &&
+  error.stop.problems.some(({ code }) => !PASSING.has(code));
 
 /** Looks at everything that would be looked at before the push, the remote included. */
 async function wouldPush(context: Context): Promise<Finding> {
@@ -80,11 +94,12 @@ async function wouldPush(context: Context): Promise<Finding> {
   const plan = await planned(context);
   const { tips, result } = plan;
   return withObjects(repository, context.directory, async (objects) => {
-    const { problems, remote } = await examine(repository, target, context.now);
+    const { problems, remote, tip } = await examine(repository, target, context.now);
     const [problem, ...more] = problems;
     if (problem !== undefined) throw unfit([problem, ...more]);
     if (remote === null) throw new Error('BUG: a fit repository has a remote');
     const from = tips.local;
+    if (tip !== from && tip !== result) throw overtaken(`"${target.branch}" moved here`).giveUp;
     const obstacle = await landingProblem({
       repository,
       objects,
@@ -150,9 +165,10 @@ async function pushOnce(
     return overtaken(`"${target.branch}" moved here, to ${short(tip)}`);
   await checkDescent(objects, plan);
   const landing: Landing = { repository, objects, remote, target, owner: run, from: tip, to: result };
-  const obstacle = await landingProblem(landing);
-  if (obstacle !== null) throw unfit([obstacle]);
   if (result !== tips.remote) {
+    // Without a push the move itself finds out, and nothing is changed then either.
+    const obstacle = await landingProblem(landing);
+    if (obstacle !== null) throw unfit([obstacle]);
     await refuseLfs(context, objects, tips.remote, result);
     await checkGates(context, objects, result);
   }
@@ -206,18 +222,23 @@ async function bothSides(landing: Landing, run: RunKey, expected: string): Promi
   return { pushed: true, left: await landLocally(landing) };
 }
 
-function said({ target }: Context, { action, result }: Plan, pushed: boolean): string {
+/** What a person wants to know at the end of a run: which of them it was. */
+function said({ target }: Context, { action, tips, result }: Plan, pushed: boolean): string {
   const remote = `${target.remote}/${target.branch}`;
-  if (action === 'up_to_date') return `${target.branch} and ${remote} are both at ${short(result)}`;
-  const what = pushed ? `${remote} is at ${short(result)}, and so is ${target.branch} here` : '';
-  return what || `${target.branch} here is at ${short(result)}, like ${remote}`;
+  const at = short(result);
+  if (action === 'up_to_date') return `up to date: ${target.branch} and ${remote} are both at ${at}`;
+  if (action === 'fast_forward')
+    return `fast-forwarded: ${target.branch} here followed ${remote} from ${short(tips.local)} to ${at}`;
+  const what = action === 'ahead' ? 'pushed' : pushed ? 'merged and pushed' : 'merged';
+  return `${what}: ${remote} and ${target.branch} here are both at ${at}`;
 }
 
 /** What is pushed has both sides in its history, or it is not pushed. */
 async function checkDescent(objects: Objects, { tips, result }: Plan): Promise<void> {
-  for (const tip of [tips.local, tips.remote]) {
-    if (!(await isAncestor(objects, tip, result))) throw new Error(`BUG: ${result} does not contain ${tip}`);
-  }
+  const sides = [tips.local, tips.remote].filter((tip) => tip !== result);
+  if (sides.length === 0) return;
+  const missing = line(await objects.git(['rev-list', '--max-count=1', ...sides, `^${result}`]));
+  if (missing !== '') throw new Error(`BUG: ${result} does not contain ${missing}`);
 }
 
 function unfit(problems: readonly [Problem, ...Problem[]]): Stopped {
@@ -243,7 +264,7 @@ async function mergeAgain({ context, objects }: Work, giveUp: Stopped): Promise<
   if (integration.action === 'conflicts') {
     const [problem] = giveUp.stop.problems;
     const paths = listed(integration.conflicts.map((conflict) => conflict.path));
-    throw stopped('guarded_push_failed', 1, {
+    throw stopped('guarded_push_failed', 3, {
       ...problem,
       message: `${problem.message} What came is in conflict with this: ${paths}.`,
     });

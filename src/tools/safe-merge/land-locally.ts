@@ -24,13 +24,16 @@ export interface Landing {
   readonly to: string;
 }
 
-/** Returns what keeps the branch and its files from moving, or null. Asked before anything is published. */
+/**
+ * Returns what keeps the branch and its files from moving, or null. Asked before anything is published, right after
+ * the work trees were examined and found free of changes.
+ */
 export async function landingProblem(landing: Landing): Promise<Problem | null> {
   if (landing.from === landing.to) return null;
   const where = await findCheckout(landing);
   if ('code' in where) return where;
   if (where.checkout === null) return null;
-  const obstacle = await findObstacle(where.checkout, landing.objects, moveOf(landing));
+  const obstacle = await findObstacle(where.checkout, landing.objects, moveOf(landing), true);
   return obstacle === null ? null : explain(where.checkout, landing.target, obstacle);
 }
 

@@ -1,9 +1,9 @@
 /**
  * Files whose content is kept outside git, by Git LFS.
  */
-import { readAttributes, useAttributes } from '../git/attributes.js';
+import { readAttributes, useAttributesOf } from '../git/attributes.js';
 import type { Objects } from '../git/objects.js';
-import { diffTrees, listTree } from '../git/tree.js';
+import { diffTrees } from '../git/tree.js';
 import { stopped } from './reasons.js';
 import type { Context } from './tool.js';
 import { listed } from './words.js';
@@ -16,7 +16,7 @@ import { listed } from './words.js';
  */
 export async function refuseLfs(context: Context, objects: Objects, from: string, to: string): Promise<void> {
   if (!context.repository.lfs) return;
-  await useAttributes(objects, await listTree(objects, to));
+  await useAttributesOf(objects, to);
   const changed = await diffTrees(objects, from, to);
   const paths = changed.filter((change) => change.after !== null).map((change) => change.path);
   const values = await readAttributes((args, options) => objects.git(args, options), ['filter'], paths);

@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { type CommonOptions, type ExitCode, runTool, type World } from './run-tool.js';
 import type { OptionValues, Tool } from './tool.js';
 import { TOOLS } from './tools.js';
+import { mustEnd, tellToEnd } from '../git/ending.js';
 import { isProgram } from '../program.js';
 
 /**
@@ -92,21 +93,43 @@ function addTool(
     });
 }
 
+/** After a signal: what must not stop half-way has this long to be done … */
+const GRACE_MS = 1500;
+/** … and its report is written by then, or not. */
+const END_MS = 2000;
+
 /** Runs as a program. */
 export async function runMain(): Promise<void> {
+  let toldBy: NodeJS.Signals | null = null;
+  const outOfTime = new Promise<never>((_, reject) => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        if (toldBy !== null) return;
+        toldBy = signal;
+        setTimeout(() => reject(new Error('out of time')), GRACE_MS);
+        setTimeout(() => process.exit(1), END_MS);
+        tellToEnd();
+      });
+    }
+  });
+  outOfTime.catch(() => undefined); // when nobody waits for it any more
   // `| head` closes the pipe when it has seen enough: the rest is wanted by nobody.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error;
     });
   }
-  process.exitCode = await main(process.argv.slice(2), {
+  const exitCode = await main(process.argv.slice(2), {
     cwd: process.cwd(),
     env: process.env,
     now: () => Date.now(),
     print: (text) => void process.stdout.write(`${text}\n`),
     say: (text) => void process.stderr.write(`${text}\n`),
+    outOfTime,
+    toldBy: () => toldBy,
   });
+  process.exitCode = exitCode;
+  if (mustEnd()) process.exit(exitCode); // whatever is still going on
 }
 
 if (isProgram(import.meta.url)) await runMain();

@@ -76,10 +76,11 @@ async function normalize(context: Context, options: OptionValues): Promise<Findi
   };
   if (isGiven(options, 'apply') && !context.dryRun) await clearUp(context);
   const wanted = await reported(context, textOf(options, 'input'));
-  // The report may be old: only what is a stray now is touched.
-  const found = strays(await scanNested(repository)).filter(
-    (repo) => wanted === null || wanted.has(repo.path),
-  );
+  // The report may be old: only what is a stray now is touched. Where it names none there is nothing to look for.
+  const found =
+    wanted?.size === 0
+      ? []
+      : strays(await scanNested(repository)).filter((repo) => wanted === null || wanted.has(repo.path));
   const head = { policy, default_policy: fallback };
   if (found.length === 0) {
     return { summary: 'no stray repositories', report: { ...head, actions: [], count: 0, successful: 0 } };

@@ -7,7 +7,7 @@ import type { Dirent } from 'node:fs';
 import { resolve } from 'node:path';
 import { fields, fileBytes, pathFromBytes } from '../git/path-bytes.js';
 import { gitIn, type Repository } from '../git/repository.js';
-import { listWorkTrees } from '../git/worktrees.js';
+import { hasLinked, listWorkTrees } from '../git/worktrees.js';
 
 export type NestedType =
   /** In the index, and in `.gitmodules`. */
@@ -138,7 +138,8 @@ async function whatGitKnows(repository: Repository, top: string): Promise<Known>
   for (const field of fields((await gitIn(repository, ignoredArgs, { maxBytes })).stdout)) {
     if (field.at(-1) === 0x2f) ignored.add(pathFromBytes(field.subarray(0, -1)));
   }
-  const worktrees = new Set((await listWorkTrees(repository)).map((tree) => real(tree.path)));
+  const linked = (await hasLinked(repository)) ? await listWorkTrees(repository) : [];
+  const worktrees = new Set(linked.map((tree) => real(tree.path)));
   return { gitlinks, registered: await registered(repository, top), ignored, worktrees };
 }
 

@@ -1,6 +1,7 @@
 /**
  * Setting refs of our own, which nobody else moves.
  */
+import { seeThrough } from '../git/ending.js';
 import { moveRefs, type RefMove } from '../git/refs.js';
 import type { Repository } from '../git/repository.js';
 import { type ReasonCode, stopped } from './reasons.js';
@@ -18,7 +19,7 @@ export async function setOwnRefs(
 ): Promise<void> {
   const moves = Object.entries(refs).map(([ref, to]): RefMove => ({ ref, from: 'any', to }));
   if (moves.length === 0) return;
-  const moved = await moveRefs(repository, moves, `planwright: ${reason}`);
+  const moved = await seeThrough(() => moveRefs(repository, moves, `planwright: ${reason}`));
   if (moved.kind !== 'locked') return;
   throw stopped(reasonCode, 1, {
     code: 'lock_file_present',

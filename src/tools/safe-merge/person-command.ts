@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { shownText } from '../git/call.js';
+import { whenToldToEnd } from '../git/ending.js';
 
 export interface PersonCommand {
   /** A line for the shell; or, opening with `[`, a JSON list of the program and its arguments. */
@@ -61,14 +62,13 @@ export async function runPersonCommand(command: PersonCommand): Promise<CommandE
     }, command.maxSeconds * 1000),
   ];
   // Ours alone may be ended by a signal: then it must not go on for nobody.
-  const onExit = (): void => end('SIGKILL');
-  process.once('exit', onExit);
+  const ended = whenToldToEnd(() => end('SIGKILL'));
   const code = await new Promise<number | null | Error>((resolve) => {
     child.once('error', resolve);
     child.once('exit', (exitCode) => resolve(exitCode));
   });
   timers.forEach(clearTimeout);
-  process.removeListener('exit', onExit);
+  ended();
   end('SIGKILL');
   if (code instanceof Error) return notStarted(code.message);
   const seconds = Math.round(performance.now() - start) / 1000;

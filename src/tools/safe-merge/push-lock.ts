@@ -2,6 +2,7 @@
  * Being the only one who moves a branch, and leaving no lock file behind when that is cut short.
  */
 import { LockUnavailable, type ProcessLock, takeLock } from '../git/process-lock.js';
+import { seeThrough } from '../git/ending.js';
 import { noteRefs, settleRefs } from '../git/ref-note.js';
 import { trackingRef } from '../git/remote.js';
 import type { ExaminedCheckout } from './examine.js';
@@ -47,10 +48,12 @@ export async function noted<Value>(
   const tracking = trackingRef(remote.refspecs, target.branch);
   const refs = { [`refs/heads/${target.branch}`]: to, ...(tracking === null ? {} : { [tracking]: to }) };
   const heads = checkouts.map((checkout) => checkout.gitDir);
-  await noteRefs(repository, target.branch, refs, heads);
-  try {
-    return await work();
-  } finally {
-    await settleRefs(repository, target.branch);
-  }
+  return seeThrough(async () => {
+    await noteRefs(repository, target.branch, refs, heads);
+    try {
+      return await work();
+    } finally {
+      await settleRefs(repository, target.branch);
+    }
+  });
 }

@@ -17,7 +17,9 @@ export type ReasonCode =
   | 'gate_failed'
   | 'guarded_push_failed'
   | 'rollback_failed'
-  | 'metrics_emit_failed';
+  | 'metrics_emit_failed'
+  /** Whatever the gate: it was told to end. */
+  | 'canceled';
 
 /** One thing that is wrong: what, and how to leave it. */
 export interface Problem {
@@ -27,8 +29,11 @@ export interface Problem {
   readonly hint: string;
 }
 
-/** 2: a gate says no, or the input is bad: trying again changes nothing. 1: anything else. */
-export type StopCode = 1 | 2;
+/**
+ * 2: a gate says no, or the input is bad. 3: guarded_push did not publish, and will not until somebody has put
+ * something right. Trying again changes nothing with either. 1: anything else.
+ */
+export type StopCode = 1 | 2 | 3;
 
 export interface Stop {
   readonly exitCode: StopCode;

@@ -150,6 +150,13 @@ async function revertThere(
     });
   }
   const tree = await treeWithout(objects, done, there);
+  if (tree === line(await objects.git(['rev-parse', '--verify', `${there}^{tree}`]))) {
+    // By a rollback that was killed before it could say so, or by somebody else.
+    if (tip !== there && !context.dryRun) await land(context, objects, tip, there);
+    return nothing(`already taken back on ${target.remote}; ${target.branch} here is at ${short(there)}`, {
+      commit: there,
+    });
+  }
   if (context.dryRun)
     return nothing(`would push a commit onto ${short(there)} that takes back ${short(done.commit)}`);
   const people = await identity(context.repository);
@@ -217,7 +224,14 @@ async function land(
   const examined = await examine(repository, target, context.now);
   const [problem, ...more] = examined.problems;
   if (problem !== undefined) throw unfit(problem, ...more);
-  const { remote } = examined;
+  const { remote, tip } = examined;
+  if (tip !== from) {
+    throw unfit({
+      code: 'target_moved',
+      message: `"${target.branch}" moved here at this very moment.`,
+      hint: 'Roll back again.',
+    });
+  }
   if (remote === null) throw new Error('BUG: a fit repository has a remote');
   const landing: Landing = { repository, objects, remote, target, owner: `${run} rolls back`, from, to };
   const obstacle = await landingProblem(landing);

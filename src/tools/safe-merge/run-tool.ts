@@ -34,6 +34,10 @@ export interface World {
   readonly print: (text: string) => void;
   /** Talk. */
   readonly say: (text: string) => void;
+  /** Rejects when the process is told to end and what it was at does not end in time. Never resolves. */
+  readonly outOfTime?: Promise<never>;
+  /** The signal that told the process to end, or null. */
+  readonly toldBy?: () => NodeJS.Signals | null;
 }
 
 export interface CommonOptions extends TargetOptions {
@@ -44,7 +48,7 @@ export interface CommonOptions extends TargetOptions {
   readonly dryRun: boolean;
 }
 
-export type ExitCode = 0 | 1 | 2;
+export type ExitCode = 0 | 1 | 2 | 3;
 
 /** The gate that is blamed when a tool cannot say better. */
 const FALLBACK_REASON: Readonly<Record<Tool['name'], ReasonCode>> = {
@@ -76,20 +80,46 @@ export async function runTool(
   const place: Place = { repository: null, run: null, target: null, began: world.now() };
   let held: ProcessLock | null = null;
   try {
-    const context = await locate(tool, common, world, place);
-    held = await hold(tool, context);
-    const finding = await tool.run(context, own);
+    const work = async (): Promise<Finding> => {
+      const context = await locate(tool, common, world, place);
+      held = await hold(tool, context);
+      return tool.run(context, own);
+    };
+    const finding = await (world.outOfTime === undefined ? work() : Promise.race([work(), world.outOfTime]));
+    const by = world.toldBy?.() ?? null;
+    if (by !== null) throw canceled(by, finding.report, finding.summary);
     await conclude(tool, common, world, place, null, finding.report, finding);
     if (!common.json) world.print(`${tool.name}: ${finding.summary}`);
     return 0;
   } catch (error) {
-    const { stop, report } = asStopped(tool, error);
+    const by = world.toldBy?.() ?? null;
+    const { stop, report } = by === null ? asStopped(tool, error) : asCanceled(by, error);
     await conclude(tool, common, world, place, stop, report, null);
     world.say(message(tool, stop));
     return stop.exitCode;
   } finally {
-    await held?.release();
+    await (held as ProcessLock | null)?.release();
   }
+}
+
+/** Whatever came of it: it was told to end, and did. What was found, or done, until then is in the report. */
+function asCanceled(by: NodeJS.Signals, error: unknown): Stopped {
+  if (error instanceof Stopped && error.stop.reasonCode === 'canceled') return error;
+  return canceled(by, error instanceof Stopped ? error.report : {}, null);
+}
+
+function canceled(by: NodeJS.Signals, report: Report, done: string | null): Stopped {
+  const how = done === null ? 'before it was done' : `when it was done already: ${done}`;
+  return stopped(
+    'canceled',
+    1,
+    {
+      code: 'canceled',
+      message: `it was told to end (${by}), ${how}.`,
+      hint: 'Start the safe merge again: it goes on from what it finds.',
+    },
+    report,
+  );
 }
 
 /** Longer than what a killed worker leaves behind takes to die. */
@@ -190,6 +220,7 @@ async function conclude(
       run,
       report: files[0] ?? null,
       reason_code: stop?.reasonCode ?? null,
+      summary: finding?.summary ?? null,
       ...finding?.result,
     };
     await attempt(tool, world, `result "${resultFile}"`, () =>
@@ -204,7 +235,7 @@ async function conclude(
       await (await import('./report.js')).writeRunReport({ directory, run, target }, directory);
     });
   }
-  const counts = stop === null ? (tool.endsPhase ?? false) : !tool.tolerated;
+  const counts = stop === null ? (tool.endsPhase ?? false) : stopsRun(tool, stop);
   if (!counts || repository === null || isDryRun(common, world)) return;
   await attempt(tool, world, 'event', () =>
     appendEvent(eventsFile(repository), phaseEvent(tool, world, place, stop, report)),
@@ -213,7 +244,9 @@ async function conclude(
 
 /** The last thing a run does: what stops it, or the last step. */
 const endsRun = (tool: Tool, stop: Stop | null): boolean =>
-  tool.name === 'emit_success_event' || (stop !== null && !tool.tolerated);
+  tool.name === 'emit_success_event' || (stop !== null && stopsRun(tool, stop));
+
+const stopsRun = (tool: Tool, stop: Stop): boolean => !tool.tolerated || stop.reasonCode === 'canceled';
 
 /** What cannot be written is said; the outcome itself stands. */
 async function attempt(tool: Tool, world: World, what: string, write: () => Promise<void>): Promise<void> {

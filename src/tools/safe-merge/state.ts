@@ -43,6 +43,10 @@ export async function makeRunDirectory(repository: Repository, run: RunKey): Pro
   return directory;
 }
 
+/** A file that is there when the merge of the run met conflicts: for scripts that only look for it. */
+export const conflictFlag = (directory: string, branch: string): string =>
+  join(directory, `conflicts_${fileNameOf(branch)}.flag`);
+
 /** Refs of a run. `merge` only ever names a finished commit, free of conflicts: nothing else can be pushed. */
 export const runRefs = (run: RunKey) =>
   ({

@@ -2,9 +2,9 @@
  * Step 8: conflicts in files that may be decided by time go to the side that changed last.
  */
 import { resolve } from 'node:path';
-import { useAttributes } from '../git/attributes.js';
+import { useAttributesOf } from '../git/attributes.js';
 import { withObjects, type Objects } from '../git/objects.js';
-import { binaryChanges, changeTree, lastTouched, listTree } from '../git/tree.js';
+import { binaryChanges, changeTree, lastTouched } from '../git/tree.js';
 import { type AnyClass, classesOf, classifierOf, CLASSES, type FileClass, rulesOf } from './classes.js';
 import { keepUnfinished, UNFINISHED } from './finish-merge.js';
 import {
@@ -129,10 +129,11 @@ async function conflictClasses(
   classes: ClassesRecord,
 ): Promise<ReadonlyMap<string, AnyClass>> {
   const [ours = '', theirs = ''] = merge.parents;
-  await useAttributes(objects, await listTree(objects, ours));
+  const attributed = await useAttributesOf(objects, ours);
   const rules = rulesOf((name) => classes.rules[name] ?? []);
   const paths = merge.conflicts.map((conflict) => conflict.path);
-  return classesOf(objects, classifierOf(rules), paths, await binaryChanges(objects, ours, theirs));
+  const binary = await binaryChanges(objects, ours, theirs);
+  return classesOf(objects, classifierOf(rules), paths, attributed, binary);
 }
 
 interface Resolved {

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stateHome } from '../../home.js';
+import { seeThrough } from '../git/ending.js';
 import { LockUnavailable, takeLock } from '../git/process-lock.js';
 import { gitIn, line, openRepository, type Repository } from '../git/repository.js';
 import { setOwnRefs } from './own-refs.js';
@@ -50,14 +51,15 @@ export async function closeWorkshop(
 ): Promise<void> {
   const path = workshopPath(context, kind);
   const { repository } = context;
-  if (keep) await keepWork(context, path);
-  await oneAtATime(repository, async () => {
+  if (keep) await seeThrough(() => keepWork(context, path));
+  const remove = async (): Promise<void> => {
     // --force: a gate leaves its output there, and a merge its conflicts. Twice: a kill may have left it locked.
     const args = ['worktree', 'remove', '--force', '--force', path];
     await gitIn(repository, args, { accept: [0, 128] }); // 128: there is none
     // A kill in the middle leaves files that git no longer counts as a work tree.
     if (await isThere(path)) await rm(path, { recursive: true, force: true });
-  });
+  };
+  await seeThrough(() => oneAtATime(repository, remove));
 }
 
 const NOBODY = {

@@ -228,12 +228,12 @@ describe('a decision', () => {
     expect(ran.code, ran.stderr).toBe(0);
     const output = JSON.parse(readFileSync(file, 'utf8')) as {
       undecided: number;
-      summary: string;
+      question: string;
       worktree: string;
     };
     expect(output.undecided).toBe(3);
-    expect(output.summary).toContain('gone.txt (modify/delete)');
-    expect(output.summary).toContain(output.worktree);
+    expect(output.question).toContain('gone.txt (modify/delete)');
+    expect(output.question).toContain(output.worktree);
     const work = repoAt(output.worktree);
     expect(work.git('status', '--porcelain').split('\n')).toEqual(['UU a.txt', 'UU b.txt', 'DU gone.txt']);
     expect(work.read('a.txt')).toMatch(/<<<<<<< .*\nm\n=======\nt\n>>>>>>> /);

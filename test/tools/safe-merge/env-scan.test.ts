@@ -108,7 +108,7 @@ test('a lock that goes away in time stops nothing', async () => {
   // Another git ends shortly after the scan has come to the work trees: it looks for locks next.
   const real = process.env['PATH'] ?? '';
   const bin = box.folder();
-  const ends = `case " $* " in *" worktree list "*) (sleep 0.5; rm -f ${lock}) >/dev/null 2>&1 & ;; esac`;
+  const ends = `case " $* " in *" remote --verbose "*) (sleep 0.5; rm -f ${lock}) >/dev/null 2>&1 & ;; esac`;
   writeFileSync(join(bin, 'git'), `#!/bin/sh\n${ends}\nPATH=${real} exec git "$@"\n`, { mode: 0o755 });
   vi.stubEnv('PATH', `${bin}:${real}`);
   expect((await scan(mine.path)).code).toBe(0);

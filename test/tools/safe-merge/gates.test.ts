@@ -57,7 +57,7 @@ test('a red gate leaves everything as it was, says why and keeps its log', async
   expect([snapshot(made.mine.path), snapshot(made.remote.path)]).toEqual(before);
   // Whoever goes on all the same meets it again.
   const pushed = await push(made);
-  expect([pushed.code, pushed.stderr]).toEqual([1, expect.stringContaining('gate_red')]);
+  expect([pushed.code, pushed.stderr]).toEqual([3, expect.stringContaining('gate_red')]);
   expect(snapshot(made.remote.path)).toEqual(before[1]);
 });
 
@@ -98,7 +98,7 @@ test('a later merge that the gates refuse is not pushed', async () => {
   made.theirs.commit('more', { 'more.txt': 'more\n' });
   made.theirs.git('push', '--quiet');
   const before = made.remote.git('rev-parse', 'main');
-  expect((await push(made)).code).toBe(1);
+  expect((await push(made)).code).toBe(3);
   expect(made.remote.git('rev-parse', 'main')).toBe(before);
 });
 

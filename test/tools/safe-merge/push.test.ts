@@ -277,7 +277,7 @@ test('when only the remote could be moved, that is said, and the next run only f
   hook(made.remote, 'post-receive', `echo "at work" > ${join(made.mine.path, 'm.txt')}`);
   const outcome = await drive({ root: made.mine.path });
   const { stderr, code, attempts } = outcome.steps['guarded_push'] ?? {};
-  expect([code, attempts]).toEqual([1, 2]);
+  expect([code, attempts]).toEqual([3, 1]);
   expect(stderr).toMatch(/dirty_working_tree[\s\S]*local_not_updated: "origin" has the merge/);
   expect(made.mine.read('m.txt')).toBe('at work\n');
   expect(made.remote.git('log', '-1', '--format=%s', 'main')).toBe(

@@ -4,11 +4,11 @@
  * Here a sample; `npm run test:crash` plays every point, and needs strace.
  */
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { sandbox } from '../../git/support/sandbox.js';
 import { buildProgram, type Program } from '../support/program.js';
 import { crash, hasStrace, type Point, record, shown } from './points.js';
-import { mergeSite, nestedSite, type Site, siteOf } from './sites.js';
+import { decisionSite, mergeSite, nestedSite, rollbackSite, type Site, siteOf } from './sites.js';
 
 const ALL = process.env['CRASH_TESTS'] === 'all';
 /** How many points of each site the sample has. */
@@ -21,7 +21,10 @@ const SITES: Readonly<Record<string, (at: string) => ReturnType<typeof nestedSit
   git_merge: (at) => mergeSite(at, 'git_merge'),
   timestamp_resolver: (at) => mergeSite(at, 'timestamp_resolver'),
   ai_conflict_resolver: (at) => mergeSite(at, 'ai_conflict_resolver'),
+  conflict_settle: (at) => decisionSite(at, 'conflict_settle'),
+  merge_gate: (at) => decisionSite(at, 'merge_gate'),
   guarded_push: (at) => mergeSite(at, 'guarded_push'),
+  rollback: rollbackSite,
   'nested_repos_normalize --apply': nestedSite,
 };
 
@@ -30,6 +33,7 @@ let program: Program;
 beforeAll(() => {
   program = buildProgram();
 });
+afterEach(() => vi.unstubAllEnvs());
 afterAll(() => program.remove());
 
 test.runIf(ALL || process.env['CI'])('strace is there', () => {

@@ -3,7 +3,7 @@
  */
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { clonesIn, newRepo, repoAt, BASE_FILES, type Repo } from '../../git/support/sandbox.js';
 import { expectHealthy, snapshot, type Snapshot } from '../../git/support/snapshot.js';
 import { drive, safeMergePlan } from '../support/driver.js';
@@ -109,6 +109,89 @@ export async function mergeSite(at: string, until: string): Promise<Made> {
       expect(mine.git('status', '--porcelain')).toBe('');
       expect(mine.read('new/from/them.txt')).toBe('new\n');
       expect(existsSync(join(mine.path, 'gone.txt'))).toBe(false);
+      expectHealthy(mine.path);
+      expect(repoAt(remote.path).tryGit('fsck', '--no-dangling')).toMatchObject({ code: 0 });
+    },
+  };
+}
+
+/**
+ * A merge with a conflict that only a person decides, and a gate: up to `until`. The state directory lies beside the
+ * clones, so that it goes back with them.
+ */
+export async function decisionSite(at: string, until: 'conflict_settle' | 'merge_gate'): Promise<Made> {
+  const home = join(at, 'home');
+  vi.stubEnv('PLANWRIGHT_HOME', home);
+  const { remote, mine, theirs } = clonesIn(at, BASE_FILES);
+  theirs.commit('theirs', { 'src/code.py': 'theirs\n', 'new.txt': 'new\n' });
+  theirs.git('push', '--quiet');
+  mine.commit('mine', { 'src/code.py': 'mine\n' });
+  const tips = [mine.git('rev-parse', 'main'), theirs.git('rev-parse', 'main')];
+  const play = { root: mine.path, variables: { ON_UNRESOLVED: 'pause', GATE: GREEN }, decision: 'theirs' };
+  const begun = await drive({ ...play, until });
+  expect(begun.state, begun.said).toBe('succeeded');
+  return {
+    mine,
+    args: [until, ...(until === 'conflict_settle' ? ['--decision=theirs'] : [])],
+    env: { PLANWRIGHT_RUN_ID: begun.runId, PLANWRIGHT_HOME: home, SAFE_MERGE_GATE: GREEN },
+    again: async () => {
+      // As the engine does with a step whose worker was lost, then the rest of the run.
+      const step = await tool(
+        mine.path,
+        [until, '--decision=theirs'].slice(0, until === 'merge_gate' ? 1 : 2),
+        {
+          PLANWRIGHT_RUN_ID: begun.runId,
+          SAFE_MERGE_GATE: GREEN,
+        },
+      );
+      expect(step.code, step.stderr).toBe(0);
+      expect(mine.git('worktree', 'list').split('\n')).toHaveLength(1);
+      expect(mine.git('rev-parse', 'main')).toBe(tips[0]);
+      const outcome = await drive(play);
+      expect(outcome.state, outcome.said).toBe('succeeded');
+      expect(remote.git('rev-parse', 'main')).toBe(mine.git('rev-parse', 'main'));
+      expect(mine.git('rev-parse', 'main^1', 'main^2').split('\n')).toEqual(tips);
+      expect(mine.read('src/code.py')).toBe('theirs\n');
+      expect(mine.git('status', '--porcelain')).toBe('');
+      expectHealthy(mine.path);
+    },
+  };
+}
+
+/** Leaves a file behind, as a build would. */
+const GREEN = 'echo built > built.txt && test -e new.txt';
+
+/** A merge that was published, about to be taken back. */
+export async function rollbackSite(at: string): Promise<Made> {
+  const { remote, mine, theirs } = clonesIn(at, BASE_FILES);
+  theirs.commit('theirs', { 'new.txt': 'new\n' });
+  theirs.git('push', '--quiet');
+  mine.commit('mine', { 'mine.txt': 'm\n' });
+  const was = theirs.git('rev-parse', 'main^{tree}');
+  const begun = await drive({ root: mine.path });
+  expect(begun.state, begun.said).toBe('succeeded');
+  const merge = mine.git('rev-parse', 'main');
+  const args = ['rollback', begun.runId];
+  return {
+    mine,
+    args,
+    env: {},
+    again: async (before, remoteHurt) => {
+      // What a kill left behind is put right by the scan that opens whatever comes next.
+      const scan = await tool(mine.path, ['env_scan', '--branch=main', '--run=next']);
+      expect(scan.code, scan.stderr).toBe(0);
+      const ran = await tool(mine.path, args);
+      if (remoteHurt && ran.code !== 0) {
+        expect(snapshot(mine.path)).toEqual(before);
+        expect(remote.git('rev-parse', 'main')).toBe(merge);
+        return;
+      }
+      expect(ran.code, ran.stderr).toBe(0);
+      expect(remote.git('rev-parse', 'main')).toBe(mine.git('rev-parse', 'main'));
+      expect(mine.git('rev-parse', 'main^{tree}')).toBe(was);
+      expect(mine.git('rev-parse', 'main^')).toBe(merge);
+      expect(mine.git('status', '--porcelain')).toBe('');
+      expect(existsSync(join(mine.path, 'mine.txt'))).toBe(false);
       expectHealthy(mine.path);
       expect(repoAt(remote.path).tryGit('fsck', '--no-dangling')).toMatchObject({ code: 0 });
     },
