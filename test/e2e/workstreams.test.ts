@@ -138,6 +138,12 @@ test('good patches land in order, a red one is found and kept, a lie is caught, 
     code: 0,
   });
   expect(readFileSync(join(to, 'bad.txt'), 'utf8')).toBe('poison\n');
+
+  // Run again, what has landed is used again, and lands no second time.
+  const again = await shop.run('retry', 'last');
+  expect(again.code).toBe(1);
+  expect(again.err).toContain('ws-a  kept from');
+  expect(place.git('log', '--format=%s', 'main').split('\n').length).toBe(3);
 }, 240_000);
 
 test('two that want the same lines: the second is kept with its conflict; nothing of the user moves', async () => {

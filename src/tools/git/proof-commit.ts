@@ -45,7 +45,9 @@ export async function writeProvenCommits(
   let at = onto;
   let tree = await treeOf(objects, onto);
   for (const step of steps) {
-    tree = await treeOf(objects, step.merged);
+    const next = await treeOf(objects, step.merged);
+    if (next === tree) continue; // it is there already, landed by an earlier run: no second, empty commit says so
+    tree = next;
     const message = `${step.message.trimEnd()}\n\n${trailers(step, run).join('\n')}\n`;
     at = await writeCommit(objects, { tree, parents: [at], message, people, atSec });
   }
