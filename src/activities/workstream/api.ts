@@ -11,6 +11,7 @@ import type { PatchConstraints } from '../../workstream/constraints.js';
 import type { CheckError, CheckStep, FixState, GiveUp } from '../../workstream/fix-loop.js';
 import type { LedgerEntry } from '../../workstream/ledger.js';
 import type { Refusal, Validation } from '../../workstream/patch-rules.js';
+import type { WorkstreamCheck } from '../../workstream/means.js';
 import type { ExitMeaning } from '../../workstream/tool/adapters.js';
 import type { ToolCost } from '../../workstream/tool/outcome.js';
 import type { Tool } from '../../workstream/tool/registry.js';
@@ -44,16 +45,7 @@ export interface WorkstreamTask {
   readonly minFreeBytes: number;
 }
 
-/** One command that the files must pass. */
-export interface CheckTask {
-  readonly step: CheckStep;
-  readonly name: string;
-  /** A shell line; its exit code decides. */
-  readonly line: string;
-  readonly timeoutSec: number;
-  /** False: a failure is told and stops nothing. */
-  readonly blocking: boolean;
-}
+export type CheckTask = WorkstreamCheck;
 
 export interface CheckResult {
   readonly name: string;

@@ -174,3 +174,15 @@ export function formatProblems(problems: readonly Problem[], most = 50): string[
   const lines = problems.filter((problem) => chosen.has(problem)).map(formatProblem);
   return [...lines, `and ${problems.length - most} more`];
 }
+
+/** Returns what is wrong with a file's text as problems of that file. */
+export const faultProblems = (file: string, faults: readonly Fault[]): Problem[] =>
+  faults.map(({ code, severity, place, message, hint }) => ({
+    code,
+    severity,
+    file,
+    ...place,
+    path: [],
+    message,
+    hint,
+  }));

@@ -7,7 +7,7 @@ import { checkEnv } from './check-env.js';
 import { checkLeases } from './check-leases.js';
 import { checkGraph } from './check-graph.js';
 import { checkConditions, checkReferences, checkResources, OpenNeeds } from './check-reads.js';
-import { Findings, isError, type Problem } from './diagnostics.js';
+import { faultProblems, Findings, isError, type Problem } from './diagnostics.js';
 import { fillPatches } from './fill-patches.js';
 import { outlineOf } from './outline.js';
 import { besideFile, normalized } from './paths.js';
@@ -78,15 +78,7 @@ export async function loadFile(
   const findings = new Findings();
   const plan = source.usable ? await planOf(session, trail, source, findings, give(findings)) : null;
   const hasFaults = source.faults.some((fault) => fault.severity === 'error');
-  const problems = source.faults.map(({ code, severity, place, message, hint }): Problem => ({
-    code,
-    severity,
-    file,
-    ...place,
-    path: [],
-    message,
-    hint,
-  }));
+  const problems = faultProblems(file, source.faults);
   if (!findings.isEmpty) problems.push(...findings.located(file, await source.locate()));
   const hasRoom = session.problems.length < MAX_PROBLEMS;
   // Without room one error is still kept: that a plan did not come must have a reason.

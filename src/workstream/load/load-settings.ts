@@ -1,7 +1,7 @@
 /**
  * From the text of a configuration file to settings, or to everything that is wrong with it.
  */
-import { Findings, hasErrors, inOrder, type Problem } from '../../plan/load/diagnostics.js';
+import { faultProblems, Findings, hasErrors, inOrder, type Problem } from '../../plan/load/diagnostics.js';
 import { addIssues, addUnknownKeys, knownKeys } from '../../plan/load/shape.js';
 import { readSource } from '../../plan/load/source.js';
 import { quote, quoteAll } from '../../plan/quote.js';
@@ -25,15 +25,7 @@ export const defaultSettings = (): WorkstreamSettings => settingsOf(settingsDocu
 /** Loads a configuration. Never throws for what is in the text. An empty file is all defaults. */
 export async function loadSettings(file: string, text: string): Promise<LoadedSettings> {
   const source = await readSource(file, text.trim() === '' ? '{}' : text);
-  const problems = source.faults.map(({ code, severity, place, message, hint }): Problem => ({
-    code,
-    severity,
-    file,
-    ...place,
-    path: [],
-    message,
-    hint,
-  }));
+  const problems = faultProblems(file, source.faults);
   if (!source.usable || hasErrors(problems)) return { settings: null, problems };
   const findings = new Findings();
   const raw = source.value ?? {};
