@@ -1,7 +1,7 @@
 /**
  * One bundle file: a workstream, or a list of them, each with what is wrong with it.
  */
-import { Findings, isError, type Problem } from '../../plan/load/diagnostics.js';
+import { faultProblems, Findings, isError, type Problem } from '../../plan/load/diagnostics.js';
 import { addIssues, addUnknownKeys, isObject, knownKeys } from '../../plan/load/shape.js';
 import { readSource } from '../../plan/load/source.js';
 import type { Source } from '../../plan/load/source-text.js';
@@ -50,15 +50,7 @@ export async function readBundles(
       { code: 'unreadable', severity: 'error', file, line: 0, column: 0, path: [], message, hint: null },
     ]);
   }
-  const faults = source.faults.map(({ code, severity, place, message, hint }): Problem => ({
-    code,
-    severity,
-    file,
-    ...place,
-    path: [],
-    message,
-    hint,
-  }));
+  const faults = faultProblems(file, source.faults);
   if (!source.usable || faults.some(isError)) return bad(faults);
   const locate = await source.locate();
   const { value } = source;
