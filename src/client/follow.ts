@@ -7,7 +7,7 @@ import type { Client } from '@temporalio/client';
 import type { LiveAttempt } from '../plan/live.js';
 import type { RunRecord, StepRecord } from '../plan/record.js';
 import { PlanwrightError } from './errors.js';
-import { RunWatch } from './run-watch.js';
+import { RunWatch, type Refreshed } from './run-watch.js';
 
 /** Why nothing new is known. `since` in milliseconds since 1970. */
 export type Notice =
@@ -66,6 +66,8 @@ export async function* follow(world: FollowWorld, runId: string): AsyncGenerator
   }
 }
 
+const NOTHING: Refreshed = { changed: [], isNews: false };
+
 /** How often a silence is told of again. */
 const REMIND_MS = 15_000;
 
@@ -83,7 +85,7 @@ async function* updates(world: FollowWorld, runId: string, end: End): AsyncGener
   let revivedAt = 0;
   let saidAt = Date.now();
   while (!world.signal?.aborted) {
-    let changed: readonly StepRecord[] = [];
+    let found: Refreshed = NOTHING;
     let lookedAgain = false;
     const before: Notice | null = notice;
     try {
@@ -92,7 +94,7 @@ async function* updates(world: FollowWorld, runId: string, end: End): AsyncGener
         yield { record, changed: record.steps, live: new Map(), notice: null, isFinal: true };
         return;
       }
-      changed = (await unlessLeft(world, () => watch.refresh(ANSWER_MS))) ?? [];
+      found = (await unlessLeft(world, () => watch.refresh(ANSWER_MS))) ?? NOTHING;
       if (Date.now() - liveAt >= LIVE_EVERY_MS && runsLong(watch.record)) {
         live = (await unlessLeft(world, () => watch.describe(ANSWER_MS))).live;
         liveAt = Date.now();
@@ -110,12 +112,12 @@ async function* updates(world: FollowWorld, runId: string, end: End): AsyncGener
     }
     // Silence is said again from time to time: who waits must know that somebody does.
     const isReminder = notice !== null && Date.now() - saidAt > REMIND_MS;
-    const isNews = changed.length > 0 || lookedAgain || isReminder || !sameNotice(before, notice);
+    const isNews = found.isNews || lookedAgain || isReminder || !sameNotice(before, notice);
     if (isNews) {
       saidAt = Date.now();
-      yield { record: watch.record, changed, live, notice, isFinal: false };
+      yield { record: watch.record, changed: found.changed, live, notice, isFinal: false };
     }
-    pause = changed.length > 0 ? FASTEST_MS : Math.min(pause * SLOWER, SLOWEST_MS);
+    pause = found.isNews ? FASTEST_MS : Math.min(pause * SLOWER, SLOWEST_MS);
     await nap(pause, end, world.signal);
   }
 }

@@ -17,6 +17,14 @@ interface WatchedLeg {
   part: LegPart | null;
 }
 
+/** What a look at a run found new. */
+export interface Refreshed {
+  /** The steps that changed. */
+  readonly changed: readonly StepRecord[];
+  /** Also true when only the run as a whole changed: it waits for a lease, it was paused. */
+  readonly isNews: boolean;
+}
+
 /** One run, watched. Not for two callers at once. */
 export class RunWatch {
   readonly #client: Client;
@@ -36,17 +44,19 @@ export class RunWatch {
   /**
    * Asks for what changed since the last call.
    *
-   * @returns the steps that changed, or null while the run has not received its plan
+   * @returns what is new, or null while the run has not received its plan
    * @throws ServiceError when nobody answers within `withinMs`
    */
-  async refresh(withinMs: number): Promise<readonly StepRecord[] | null> {
+  async refresh(withinMs: number): Promise<Refreshed | null> {
     this.#plan ??= await askPlan(this.#client, this.#legs[0]!.workflowId, withinMs);
     if (this.#plan === null) return null;
     const changed: StepRecord[] = [];
+    let isNews = false;
     for (let at = this.#firstToAsk(); at < this.#legs.length; at += 1) {
       const leg = this.#legs[at]!;
       const answer = await askChanges(this.#client, leg.workflowId, leg.revision, withinMs);
       const { head, origin, nextLeg } = answer;
+      isNews ||= leg.part === null || answer.revision !== leg.revision;
       leg.revision = answer.revision;
       for (const step of answer.steps) leg.steps.set(step.id, step);
       leg.part = {
@@ -62,7 +72,7 @@ export class RunWatch {
         this.#legs.push({ workflowId: nextLeg, revision: 0, steps: new Map(), part: null });
       }
     }
-    return changed;
+    return { changed, isNews };
   }
 
   /** A leg that handed on says no more about steps; the one before the last is asked until it has told of its successor. */
