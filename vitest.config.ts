@@ -7,8 +7,8 @@ const withServer = NEED_SERVER.map((folder) => `test/${folder}/**/*.test.ts`);
 export default defineConfig({
   test: {
     pool: 'forks', // signals, process groups and the SDK's native state stay with their file
-    testTimeout: 60_000, // for a busy machine; a test that waits waits for an event
-    hookTimeout: 60_000,
+    testTimeout: 120_000, // for a busy machine; a test that waits waits for an event
+    hookTimeout: 120_000,
     env: {
       // A person's own settings must not reach the tests, nor the tests a person's servers.
       TEMPORAL_ADDRESS: '',

@@ -44,7 +44,10 @@ export interface CommandHeartbeat {
   readonly excused: number;
   /** The newest few of them. */
   readonly attempts: readonly Attempt[];
-  /** The attempt that runs, once it has begun: when, by the worker's clock, and under which of Temporal's numbers. */
+  /**
+   * The attempt that has begun and not ended: when it first did, by the worker's clock, and under which of Temporal's
+   * numbers it last did.
+   */
   readonly running?: { readonly start: number; readonly startedAt: number };
 }
 

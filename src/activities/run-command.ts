@@ -66,7 +66,8 @@ class CommandStart {
   readonly #cancellation: AbortSignal;
   /** What is known of the step's tries; each heartbeat tells it. */
   #known: Tally;
-  #running: NonNullable<CommandHeartbeat['running']> | null = null;
+  /** The attempt that has no end yet. It began with its first start: one that was lost or given back is part of it. */
+  #running: CommandHeartbeat['running'] | null;
   readonly beats: Heartbeats;
 
   constructor(world: CommandWorld, task: CommandTask) {
@@ -75,7 +76,9 @@ class CommandStart {
     const context = Context.current();
     this.#info = context.info;
     this.#cancellation = context.cancellationSignal;
-    this.#known = tally(this.#info.attempt, this.#lastBeat(), []);
+    const beat = this.#lastBeat();
+    this.#known = tally(this.#info.attempt, beat, []);
+    this.#running = beat?.running ?? null;
     this.beats = startHeartbeats(
       (details) => context.heartbeat(details),
       () => heartbeatOf(this.#known, this.#running),
@@ -98,25 +101,30 @@ class CommandStart {
     const past = await lookBack({ home, host, task, schedule });
     const { attempt: start } = this.#info;
     const before = tally(start, this.#lastBeat(), past.ended);
+    // What was begun then has ended since, as this host knows.
+    if (before.endings > (this.#lastBeat()?.endings ?? 0)) this.#running = null;
     if (past.success !== null) {
       const { attempt, outputs } = past.success;
       this.#known = {
         ...before,
-        attempts: withOne(before.attempts, attempt),
+        attempts: withOne(before.attempts, this.#whole(attempt)),
         endings: Math.max(before.endings, attempt.number),
       };
       return { ...carried(this.#known), outputs };
     }
-    this.#known = task.idempotent ? before : withLossesCounted(before, past.lost, Date.now());
+    this.#known = task.idempotent
+      ? before
+      : withLossesCounted(before, past.lost, this.#running?.startedAt ?? null, Date.now());
+    if (this.#known.endings > before.endings) this.#running = null; // it is one of the losses
     this.#throwIfOver();
     this.#throwIfStopped();
     const tried = await tryCommand({
       ...{ task, schedule, containment, env, bin, step: past.step, lastStart: past.lastStart },
       number: this.#known.endings + 1,
       watch: this.#watch(),
-      onBegin: (startedAt) => (this.#running = { start: this.#info.attempt, startedAt }),
+      onBegin: (now) =>
+        (this.#running = { start: this.#info.attempt, startedAt: this.#running?.startedAt ?? now }),
     });
-    this.#running = null;
     if (tried.kind === 'stopped') throw this.#givenBack(tried.stop);
     this.#count(tried.attempt);
     switch (tried.kind) {
@@ -175,7 +183,12 @@ class CommandStart {
 
   #count(attempt: Attempt): void {
     const { attempts, endings, ...rest } = this.#known;
-    this.#known = { ...rest, attempts: [...attempts, attempt], endings: endings + 1 };
+    this.#known = { ...rest, attempts: [...attempts, this.#whole(attempt)], endings: endings + 1 };
+    this.#running = null;
+  }
+
+  #whole(attempt: Attempt): Attempt {
+    return { ...attempt, startedAt: Math.min(attempt.startedAt, this.#running?.startedAt ?? Infinity) };
   }
 
   /** Counts a failure that no process of the command caused. */

@@ -48,13 +48,22 @@ export interface Trace {
   readonly logs: LogRef;
 }
 
-/** Makes an attempt of each loss: a step that is not idempotent may have had its effect, so it counts as tried. */
-export function withLossesCounted(before: Tally, traces: readonly Trace[], now: number): Tally {
+/**
+ * Makes an attempt of each loss: a step that is not idempotent may have had its effect, so it counts as tried.
+ *
+ * @param heardOf - when the first of them began, as its heartbeat told; null when none did. What it told has been read.
+ */
+export function withLossesCounted(
+  before: Tally,
+  traces: readonly Trace[],
+  heardOf: number | null,
+  now: number,
+): Tally {
   const lost = Array.from({ length: before.losses }, (_, index): Attempt => {
     const trace = traces[index];
     return {
       number: before.endings + index + 1,
-      startedAt: trace?.startedAt ?? now,
+      startedAt: (index === 0 ? heardOf : null) ?? trace?.startedAt ?? now,
       endedAt: now, // when it was noticed: nobody saw it end
       end: { kind: 'failed', failure: { reason: 'worker-lost', message: LOST } },
       logs: trace?.logs ?? null,

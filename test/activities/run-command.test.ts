@@ -247,6 +247,29 @@ describe('heartbeats', () => {
     expect(step.beats[0]).toEqual({ endings: 0, excused: 0, attempts: [], running: begun });
   });
 
+  test.each([
+    { idempotent: true, ending: [{ number: 1, startedAt: 1_000, end: { kind: 'succeeded' } }] },
+    {
+      idempotent: false,
+      ending: [
+        { number: 1, startedAt: 1_000, end: { kind: 'failed', failure: { reason: 'worker-lost' } } },
+        { number: 2, end: { kind: 'succeeded' } },
+      ],
+    },
+  ])(
+    'an attempt that was begun on a lost worker began then (idempotent: $idempotent)',
+    async ({ idempotent, ending }) => {
+      const beat = { endings: 0, excused: 0, attempts: [], running: { start: 1, startedAt: 1_000 } };
+      const again = shop.start(
+        { work: shell('true'), idempotent, retry: { maxAttempts: 2 } },
+        { attempt: 2, heartbeatDetails: beat },
+      );
+      const attempts = attemptsIn(await again.told);
+      expect(attempts).toMatchObject(ending);
+      if (!idempotent) expect(attempts[1]!.startedAt).toBeGreaterThan(1_000);
+    },
+  );
+
   test('have at most 1 KB, whatever was tried', async () => {
     const retry = { maxAttempts: 100 };
     let last: unknown;

@@ -74,7 +74,7 @@ test('a loss of a step that may not be run twice becomes a failed attempt', () =
     startedAt: 77,
     logs: { host: 'h', stdout: 'o', stderr: 'e', stdoutBytes: 1, stderrBytes: 2 },
   };
-  const counted = withLossesCounted(tally(4, beat(1, 0, [failed(1)]), []), [trace], 500);
+  const counted = withLossesCounted(tally(4, beat(1, 0, [failed(1)]), []), [trace], null, 500);
   expect(counted).toMatchObject({
     endings: 3,
     losses: 0,

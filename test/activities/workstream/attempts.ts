@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Info } from '@temporalio/activity';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
+import { onTestFailed } from 'vitest';
 import type { WorkstreamEnded, WorkstreamTask } from '../../../src/activities/workstream/api.js';
 import { workstreamActivities } from '../../../src/activities/workstream/index.js';
 import type { WorkstreamWorld } from '../../../src/activities/workstream/start-line.js';
@@ -117,6 +118,10 @@ export async function openHall(changes: Partial<WorkstreamWorld> = {}): Promise<
     }),
     start(script, changes = {}, info = {}) {
       const env = new MockActivityEnvironment({ startToCloseTimeoutMs: 600_000, ...info }, { logger: quiet });
+      let last: unknown = null;
+      env.on('heartbeat', (beat) => (last = beat));
+      // One that hangs says where.
+      onTestFailed(() => console.error('the last heartbeat of the attempt:', JSON.stringify(last)));
       const told = env.run<[WorkstreamTask], WorkstreamEnded, typeof activities.runWorkstream>(
         activities.runWorkstream,
         hall.taskOf(script, changes),
