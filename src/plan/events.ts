@@ -5,9 +5,9 @@
 import type { Attempt } from './attempt.js';
 import { attemptId, retryDelaySec, rfc3339, toolOf, type EventType, type RunEvent } from './event.js';
 import { idsOf, inOrder, type Draft } from './event-order.js';
+import { addLeases, type AddEvent } from './lease-events.js';
 import { attemptsSeen, type LiveAttempt } from './live.js';
 import { causeText, failureExitCode, failureText } from './failure-words.js';
-import type { LeaseUse } from './lease-use.js';
 import type { Json, Step } from './plan.js';
 import type { Cause, QuarantineNote, RunRecord, StepRecord } from './record.js';
 
@@ -107,7 +107,7 @@ class Drafts {
     const start =
       head.startedAt === null ? created : this.#add('run_started', head.startedAt, [created], '', {});
     this.#addAbort(start);
-    const first = this.#addLeases(head.leases ?? [], null, [start]) ?? start;
+    const first = addLeases(this.#adder, head.leases ?? [], null, [start], this.#abortedAt) ?? start;
     this.#record.steps.forEach((record, sequence) => this.#addStep(record, sequence, first));
     this.#beforeAbort.push(...this.#starts);
     for (const { after, ids } of this.#later) {
@@ -116,6 +116,8 @@ class Drafts {
     this.#addEnd();
     return this.#drafts;
   }
+
+  readonly #adder: AddEvent = (type, at, after, key, data) => this.#add(type, at, after, key, data);
 
   #add(
     type: EventType,
@@ -175,7 +177,7 @@ class Drafts {
     const limit = record.endedAt ?? Infinity;
     let last = start;
     let behind = this.#behind(start, step.dependsOn);
-    last = this.#addLeases(record.leases ?? [], record.id, behind) ?? last;
+    last = addLeases(this.#adder, record.leases ?? [], record.id, behind, this.#abortedAt) ?? last;
     if (last !== start) behind = [last];
     const attempts = attemptsSeen(step, record, this.#beside.live?.get(record.id) ?? null);
     for (const { number, startedAt, ended } of attempts) {
@@ -201,29 +203,6 @@ class Drafts {
     }
     if (record.endedAt !== null)
       this.#endOf.set(record.id, this.#addStepEnd(record, attempts.at(-1)?.ended ?? null, last, behind));
-  }
-
-  /** Adds what became of the leases that a step or the run asked for. Returns the last of them that was granted. */
-  #addLeases(uses: readonly LeaseUse[], step: string | null, after: readonly number[]): number | null {
-    let behind = after;
-    let last: number | null = null;
-    for (const { name, askedAt, grantedAt, token, heldBy, ahead, taken } of uses) {
-      const own = { step_id: step, lease: name };
-      const key = `${step ?? ''} ${name}`;
-      if (heldBy !== null) {
-        const data = { ...own, held_by: heldBy.run, held_by_step: heldBy.step, ahead };
-        behind = [this.#add('lease_wait', Math.min(askedAt, this.#abortedAt), behind, key, data)];
-      }
-      if (grantedAt === null) continue;
-      const at = Math.min(Math.max(grantedAt, askedAt), this.#abortedAt);
-      const data = { ...own, token, waited_sec: (at - askedAt) / 1000 };
-      last = this.#add('lease_granted', at, behind, key, data);
-      behind = [last];
-      if (taken === null) continue;
-      const { reason, actor } = taken;
-      this.#add('lease_lost', Math.max(taken.at, at), behind, key, { ...own, reason, actor });
-    }
-    return last;
   }
 
   /** Adds how one attempt ended, and the retry that follows from it. */

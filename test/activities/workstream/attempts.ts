@@ -119,7 +119,7 @@ export async function openHall(changes: Partial<WorkstreamWorld> = {}): Promise<
     start(script, changes = {}, info = {}) {
       const env = new MockActivityEnvironment({ startToCloseTimeoutMs: 600_000, ...info }, { logger: quiet });
       let last: unknown = null;
-      env.on('heartbeat', (beat) => (last = beat));
+      env.on('heartbeat', (beat: unknown) => void (last = beat));
       // One that hangs says where.
       onTestFailed(() => console.error('the last heartbeat of the attempt:', JSON.stringify(last)));
       const told = env.run<[WorkstreamTask], WorkstreamEnded, typeof activities.runWorkstream>(
