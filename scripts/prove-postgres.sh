@@ -157,7 +157,8 @@ row 'each has a place of its own in the state volume' ok "$places"
 for plan in "$here"/plans/*.json "$here"/plans/*.yaml; do
   name="plans/$(basename "$plan")"
   case "$name" in
-    plans/safe_merge.json) run_plan "$name, on a demonstration repository" "$plan" --demo ;;
+    plans/safe_merge.json) run_plan "$name, on a demonstration with conflicts" "$plan" --demo \
+        --var RESOLVER=planwright-demo-resolver --var "GATE=node check.mjs" ;;
     plans/approval.json)
       run="$(begin "$plan")"
       began="$(now)"
