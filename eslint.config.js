@@ -25,7 +25,7 @@ const forbid = (files, patterns) => ({
   },
 });
 /** Pure: no I/O, clock, randomness or SDK. */
-const PURE = ['src/plan/**/*.ts', 'src/workstream/**/*.ts', 'src/landing/**/*.ts'];
+const PURE = ['src/plan/**/*.ts', 'src/workstream/**/*.ts', 'src/landing/**/*.ts', 'src/job/**/*.ts'];
 const outer = (names) => ({
   group: names.map((name) => (name.endsWith('.js') ? `../**/${name}` : `**/${name}/**`)),
   message: 'Imports point inward: cli → client → workflows → plan ← activities → tools.',
@@ -102,7 +102,7 @@ export default tseslint.config(
       },
       { group: ['zod', 'execa', 'yaml', 'jsonc-parser'], message: 'Plans are validated before they start.' },
       {
-        group: ['**/plan/load/**', '**/workstream/load/**'],
+        group: ['**/plan/load/**', '**/workstream/load/**', '**/job/load/**'],
         allowTypeImports: true,
         message: 'Plans are validated before they start.',
       },

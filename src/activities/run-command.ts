@@ -10,9 +10,11 @@ import type { Containment } from '../tools/process/index.js';
 import type { Activities, CommandDone, CommandHeartbeat, CommandTask } from './api.js';
 import { carried, carriedBetween, heartbeatOf } from './carried.js';
 import { startHeartbeats, type Heartbeats } from './heartbeats.js';
+import { prepareJob } from './job/prepare-job.js';
+import { reportAttempt } from './job/report-attempt.js';
 import { lookBack } from './look-back.js';
 import { MachineTrouble } from './machine-trouble.js';
-import { retryDelayMs } from './retry-delay.js';
+import { retryDelayMs } from '../plan/retry-delay.js';
 import { stopOf, type Stop, type Watch } from './supervise.js';
 import { FREE_STARTS, tally, withLossesCounted, type Tally } from './tally.js';
 import { tryCommand } from './try-command.js';
@@ -119,7 +121,7 @@ class CommandStart {
     this.#throwIfOver();
     this.#throwIfStopped();
     const tried = await tryCommand({
-      ...{ task, schedule, containment, env, bin, step: past.step, lastStart: past.lastStart },
+      ...{ task: this.#ready(), schedule, containment, env, bin, step: past.step, lastStart: past.lastStart },
       number: this.#known.endings + 1,
       watch: this.#watch(),
       onBegin: (now) =>
@@ -127,6 +129,7 @@ class CommandStart {
     });
     if (tried.kind === 'stopped') throw this.#givenBack(tried.stop);
     this.#count(tried.attempt);
+    await this.#reportJob(tried.attempt);
     switch (tried.kind) {
       case 'succeeded':
         return { ...carried(this.#known), outputs: tried.outputs };
@@ -137,6 +140,26 @@ class CommandStart {
       default:
         return tried satisfies never;
     }
+  }
+
+  /** Returns the task as it is tried: a job's is made ready first. */
+  #ready(): CommandTask {
+    const { job } = this.#task.work;
+    if (job === undefined) return this.#task;
+    const prepared = prepareJob(this.#task, job, this.#world.env);
+    if (prepared.kind === 'ready') return prepared.task;
+    this.#countFailure({ reason: 'not-started', message: firstBytes(prepared.message, 1000) });
+    throw this.#failed(true);
+  }
+
+  /** Writes what the attempt of a job leaves at the job's paths. */
+  async #reportJob(attempt: Attempt): Promise<void> {
+    const { job } = this.#task.work;
+    if (job === undefined) return;
+    // What it came to is known whatever the disk says, and the run's own logs have its output.
+    await reportAttempt(this.#world.home, this.#task, job, attempt).catch((error: unknown) =>
+      process.emitWarning(`the log of job "${job.id}" was not written: ${String(error)}`),
+    );
   }
 
   #watch(): Watch {

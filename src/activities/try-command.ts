@@ -29,6 +29,7 @@ import {
 } from './attempt-files.js';
 import { attemptClock } from './clock.js';
 import { secretsIn, stepEnvironment } from './environment.js';
+import { maskedIn } from './job/prepare-job.js';
 import { diskFullAt, isSystemError, MachineTrouble, onMachine } from './machine-trouble.js';
 import { readOutputs } from './outputs.js';
 import { findSecrets } from './secrets.js';
@@ -121,7 +122,7 @@ async function start(given: Try, files: AttemptFiles, startedAt: number): Promis
   const { work, runId } = task;
   const found = findSecrets(secretsIn(work.env, task.secrets), { home: step.home, runId, env });
   if (found.kind === 'problem') return { kind: 'not-started', message: found.message, permanent: false };
-  const secrets = [...found.values.values()].filter((value) => value !== '');
+  const secrets = [...found.values.values(), ...maskedIn(work)].filter((value) => value !== '');
   const mark = randomBytes(16).toString('hex');
   onMachine(() =>
     writeOpening(files, {

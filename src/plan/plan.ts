@@ -70,7 +70,33 @@ export interface CommandWork {
   readonly shell: boolean;
   readonly env: Readonly<Record<string, string>>;
   readonly envMode: 'inherit' | 'clean';
+  /** Left out: the command is no job's. */
+  readonly job?: JobCall;
 }
+
+/** What a job's command is given beside its arguments, and where what came of it is written (`src/job`). */
+export interface JobCall {
+  readonly id: string;
+  readonly tool: string;
+  readonly workstream: string;
+  readonly runName: string;
+  /** How often the job was run before under its id. */
+  readonly runsBefore: number;
+  /** Where its log stands. This and the next two are relative to the run's root, or absolute. */
+  readonly folder: string;
+  readonly logFile: string;
+  readonly errorReport: string;
+  /** Put into the environment where neither the job nor the worker has the name. */
+  readonly ifUnset: Readonly<Record<string, string>>;
+  /** `{root}` in the arguments stands for the run's root. In `ifUnset` it always does. */
+  readonly fillsRoot: boolean;
+  /** Written to `path` before the command starts; files are relative to its working directory. Null: it gets none. */
+  readonly prompt: { readonly path: string; readonly parts: readonly PromptPart[] } | null;
+  /** Which argument the prompt is, for tools that take it so; else null. */
+  readonly promptAt: number | null;
+}
+
+export type PromptPart = { readonly text: string } | { readonly file: string };
 
 export interface SubPlanWork {
   readonly kind: 'plan';
@@ -210,6 +236,8 @@ export interface Retry {
   readonly backoffCoefficient: number;
   readonly maxIntervalSec: number;
   readonly nonRetryableExitCodes: readonly number[];
+  /** How the wait grows from the first interval on, where it is not by the coefficient: ×1, ×2, ×3 … or ×1, ×1, ×2, ×3, ×5 … */
+  readonly growth?: 'linear' | 'fibonacci';
 }
 
 /** What a failed step means for the others, when no attempt is left. */

@@ -146,7 +146,7 @@ const WORK_FIELDS: {
     Record<Exclude<keyof Extract<Work, { kind: Kind }>, 'kind'>, true>
   >;
 } = {
-  command: { command: true, args: true, cwd: true, shell: true, env: true, envMode: true },
+  command: { command: true, args: true, cwd: true, shell: true, env: true, envMode: true, job: true },
   plan: { path: true, plan: true },
   approval: { message: true, choices: true, defaultOnTimeout: true },
   workstream: {
@@ -162,7 +162,12 @@ const WORK_FIELDS: {
 };
 
 /** Fields that may be left out: null on the way, or not there at all. */
-const LEFT_OUT: ReadonlySet<string> = new Set(['exclusive', 'work.choices', 'work.defaultOnTimeout']);
+const LEFT_OUT: ReadonlySet<string> = new Set([
+  'exclusive',
+  'work.choices',
+  'work.defaultOnTimeout',
+  'work.job',
+]);
 
 /** Returns of each field the value that most steps have; the first of them where several are as frequent. */
 function commonFields(steps: readonly Fields[]): Fields {
