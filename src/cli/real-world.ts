@@ -11,6 +11,7 @@ export function realWorld(): World {
     out: outputTo(process.stdout),
     err: outputTo(process.stderr),
     canAsk: Boolean(process.stdin.isTTY && process.stderr.isTTY),
+    ask,
     now: Date.now,
     onInterrupt(listener) {
       process.on('SIGINT', listener).on('SIGTERM', listener);
@@ -27,6 +28,15 @@ export function realWorld(): World {
 export function personsFolder(env: NodeJS.ProcessEnv, cwd: string): string {
   const stood = env['INIT_CWD'];
   return stood && env['npm_lifecycle_event'] && cwd === packageRoot().replace(/[/\\]$/, '') ? stood : cwd;
+}
+
+async function ask(question: string): Promise<string | null> {
+  const { createInterface } = await import('node:readline/promises');
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const ended = new Promise<null>((resolve) => lines.once('close', () => resolve(null)));
+  const answer = await Promise.race([lines.question(question), ended]);
+  lines.close();
+  return answer;
 }
 
 function outputTo(stream: NodeJS.WriteStream): Output {

@@ -26,6 +26,8 @@ export interface World {
   readonly err: Output;
   /** Whether somebody is there to answer a question. */
   readonly canAsk: boolean;
+  /** Asks for a line; null when the input ends instead. Only where somebody is there to answer. */
+  readonly ask: (question: string) => Promise<string | null>;
   readonly now: () => number;
   /** Called at each Ctrl-C (or SIGTERM) instead of ending the process; returns what ends that. */
   onInterrupt(listener: () => void): () => void;

@@ -44,16 +44,29 @@ export interface WorldOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
   readonly terminal?: boolean;
+  /** What a person answers, one after the other; without it nobody is there. */
+  readonly answers?: readonly string[];
 }
 
-export function aWorld({ env = {}, cwd = process.cwd(), terminal = false }: WorldOptions = {}): TestWorld {
+export function aWorld({
+  env = {},
+  cwd = process.cwd(),
+  terminal = false,
+  answers,
+}: WorldOptions = {}): TestWorld {
+  const left = [...(answers ?? [])];
   const listeners = new Set<() => void>();
+  const err = anOutput(terminal);
   return {
     env: { LANG: 'C.UTF-8', ...env },
     cwd,
     out: anOutput(terminal),
-    err: anOutput(terminal),
-    canAsk: false,
+    err,
+    canAsk: answers !== undefined,
+    ask: (question) => {
+      err.write(question);
+      return Promise.resolve(left.shift() ?? null);
+    },
     now: Date.now,
     onInterrupt(listener) {
       listeners.add(listener);

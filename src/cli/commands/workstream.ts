@@ -13,6 +13,7 @@ import { addJson, collect, positive } from '../options.js';
 import { plural } from '../text/time.js';
 import type { ExitCode, World } from '../world.js';
 import { listLines, planJson, planLines } from '../workstream-lines.js';
+import { defineFromSpec } from '../workstream/from-spec.js';
 import { printReport, runSet, showSet, type ReportFlags, type RunFlags } from '../workstream-run.js';
 
 export interface SetFlags {
@@ -79,6 +80,7 @@ export function define(command: Command, host: Host): void {
     else print(world, `${made ? 'made' : 'found'} ${file}; it is trusted as it is now`);
     exit(0);
   });
+  defineFromSpec(command, host);
   examples(
     command,
     'planwright workstream run workstreams --branch main --max-workers 3',
@@ -88,6 +90,7 @@ export function define(command: Command, host: Host): void {
     'planwright workstream list --json',
     'planwright workstream report last --html > report.html',
     'planwright workstream setup',
+    'planwright workstream from-spec --change-id add-search --dry-run',
   );
 }
 
