@@ -2,29 +2,21 @@
  * `planwright workstream`: many tools at work on one repository, each in a worktree of its own.
  */
 import type { Command } from 'commander';
-import { prepareSet, type PreparedSet, type SetOptions } from '../../client/workstreams/prepare-set.js';
+import { prepareSet, type PreparedSet } from '../../client/workstreams/prepare-set.js';
 import { setUpSettings } from '../../client/workstreams/settings-file.js';
 import { hasErrors } from '../../plan/load/diagnostics.js';
 import { resolve } from 'node:path';
 import { stateHome } from '../../home.js';
 import { examples, paintOf, print, printJson, type Host } from '../command.js';
 import { printProblems } from '../errors.js';
-import { addJson, collect, positive } from '../options.js';
+import { addJson } from '../options.js';
 import { plural } from '../text/time.js';
 import type { ExitCode, World } from '../world.js';
 import { listLines, planJson, planLines } from '../workstream-lines.js';
 import { defineFromSpec } from '../workstream/from-spec.js';
+import { addSet, optionsOf, type SetFlags } from '../workstream/set-options.js';
+import { defineStatus } from '../workstream/status.js';
 import { printReport, runSet, showSet, type ReportFlags, type RunFlags } from '../workstream-run.js';
-
-export interface SetFlags {
-  readonly root?: string;
-  readonly config?: string;
-  readonly wsId: readonly string[];
-  readonly only: readonly string[];
-  readonly strict: boolean;
-  readonly maxWorkers?: number;
-  readonly json: boolean;
-}
 
 export function define(command: Command, host: Host): void {
   const { world, exit } = host;
@@ -80,6 +72,7 @@ export function define(command: Command, host: Host): void {
     else print(world, `${made ? 'made' : 'found'} ${file}; it is trusted as it is now`);
     exit(0);
   });
+  defineStatus(command, host);
   defineFromSpec(command, host);
   examples(
     command,
@@ -90,34 +83,10 @@ export function define(command: Command, host: Host): void {
     'planwright workstream list --json',
     'planwright workstream report last --html > report.html',
     'planwright workstream setup',
+    'planwright workstream status --report',
     'planwright workstream from-spec --change-id add-search --dry-run',
   );
 }
-
-/** Adds what says which workstreams are meant. */
-export function addSet(command: Command): Command {
-  command
-    .argument('[path]', 'a folder of bundles, or one bundle file (default: the folder of the repository)')
-    .option('--root <repository>', 'the repository (default: where you stand)')
-    .option('--config <file>', 'a configuration file, trusted because you name it')
-    .option('--ws-id <id>', 'only this workstream (repeatable)', collect, [])
-    .option('--only <pattern>', 'only those whose ids match (repeatable)', collect, [])
-    .option('--max-workers <n>', 'how many run at once', positive)
-    .option('--strict', 'unknown keys and other spellings are errors', false);
-  return addJson(command);
-}
-
-export const optionsOf = (world: World, path: string | undefined, flags: SetFlags): SetOptions => ({
-  home: stateHome(world.env),
-  env: world.env,
-  cwd: world.cwd,
-  only: [...flags.wsId, ...flags.only],
-  strict: flags.strict,
-  ...(path === undefined ? {} : { path }),
-  ...(flags.root === undefined ? {} : { root: flags.root }),
-  ...(flags.config === undefined ? {} : { config: flags.config }),
-  ...(flags.maxWorkers === undefined ? {} : { maxWorkers: flags.maxWorkers }),
-});
 
 async function validateSet(world: World, path: string | undefined, flags: SetFlags): Promise<ExitCode> {
   const { set, inForce, plan } = await prepareSet(optionsOf(world, path, flags));

@@ -14,6 +14,9 @@ import type { StartedRun } from '../start-run.js';
 import { baseOf } from './base.js';
 import type { PreparedSet } from './prepare-set.js';
 
+/** The plan of every set: its runs are found by it. */
+export const SET_PLAN = 'WORKSTREAMS';
+
 export interface RunSetOptions {
   /** Where the patches land: a branch's name. The one that is checked out in the repository unless said. */
   readonly branch?: string;
@@ -52,7 +55,7 @@ export async function compileForRun(prepared: PreparedSet, options: RunSetOption
   };
   const dryRun = options.dryRun || safety.dry_run;
   const plan = compileSet(selection.chosen, waves, {
-    planId: 'WORKSTREAMS',
+    planId: SET_PLAN,
     settings,
     maxWorkers,
     strictWaves: options.strictWaves,
