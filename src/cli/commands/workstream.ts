@@ -15,6 +15,7 @@ import type { ExitCode, World } from '../world.js';
 import { listLines, planJson, planLines } from '../workstream-lines.js';
 import { defineFromSpec } from '../workstream/from-spec.js';
 import { addSet, optionsOf, type SetFlags } from '../workstream/set-options.js';
+import { defineNext } from '../workstream/next.js';
 import { defineStatus } from '../workstream/status.js';
 import { printReport, runSet, showSet, type ReportFlags, type RunFlags } from '../workstream-run.js';
 
@@ -72,6 +73,7 @@ export function define(command: Command, host: Host): void {
     else print(world, `${made ? 'made' : 'found'} ${file}; it is trusted as it is now`);
     exit(0);
   });
+  defineNext(command, host);
   defineStatus(command, host);
   defineFromSpec(command, host);
   examples(
@@ -83,6 +85,7 @@ export function define(command: Command, host: Host): void {
     'planwright workstream list --json',
     'planwright workstream report last --html > report.html',
     'planwright workstream setup',
+    'planwright workstream next --dry-run',
     'planwright workstream status --report',
     'planwright workstream from-spec --change-id add-search --dry-run',
   );

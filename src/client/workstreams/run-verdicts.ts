@@ -11,33 +11,48 @@ import { listRuns } from '../list-runs.js';
 import { readRun } from '../read-run.js';
 import { SET_PLAN } from './run-set.js';
 
-/** So many runs are looked at, the newest: what is further back has been noted, or is done anew. */
-const LOOKED_AT = 50;
+/** So many runs are looked at, the newest. A record is read in a moment. */
+const LOOKED_AT = 2_000;
 
 /**
  * Returns the newest word of a run on each workstream. Starts no server: where none is, closed runs alone are heard.
  */
 export async function runVerdicts(link: Link, root: string): Promise<ReadonlyMap<string, RunVerdict>> {
   const here = await realName(root);
-  const { runs } = await listRuns(link, { plan: SET_PLAN, limit: LOOKED_AT });
+  const { runs, isOffline } = await listRuns(link, { plan: SET_PLAN, limit: LOOKED_AT });
   const verdicts = new Map<string, RunVerdict>();
-  for (const { run_id: runId } of runs) {
-    let view;
+  for (const { run_id: runId, state } of runs) {
+    if (isOffline && state === 'running') {
+      link.tell(`run ${runId} is open, and the Temporal server that knows it does not run: planwright up`);
+      continue;
+    }
+    let found: RunVerdicts | null;
     try {
-      view = await readRun(link, runId);
+      found = await verdictsOfRun(link, runId);
     } catch (error) {
       if (!(error instanceof PlanwrightError)) throw error;
       link.tell(`left out of the statuses: ${error.message}`);
       continue;
     }
-    const { record } = view;
-    if (!hasWorkstreams(record) || (await realName(record.origin.root)) !== here) continue;
-    for (const [id, verdict] of verdictsOf(reportOf(record, readSetNote(link.home, runId)))) {
+    if (found === null || (await realName(found.root)) !== here) continue;
+    for (const [id, verdict] of found.verdicts) {
       const other = verdicts.get(id);
       if (other === undefined || (verdict.open && !other.open)) verdicts.set(id, verdict);
     }
   }
   return verdicts;
+}
+
+export interface RunVerdicts {
+  readonly root: string;
+  readonly verdicts: ReadonlyMap<string, RunVerdict>;
+}
+
+/** Returns what one run says of its workstreams; null of a run without any. */
+export async function verdictsOfRun(link: Link, runId: string): Promise<RunVerdicts | null> {
+  const { record } = await readRun(link, runId);
+  if (!hasWorkstreams(record)) return null;
+  return { root: record.origin.root, verdicts: verdictsOf(reportOf(record, readSetNote(link.home, runId))) };
 }
 
 const realName = (path: string): Promise<string> => realpath(path).catch(() => path);
