@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { NativeConnection } from '@temporalio/worker';
 import { openActivities, type WorkerActivities } from './activities/index.js';
 import { hostName } from './host.js';
 import type { Tell } from './os/progress.mjs';
@@ -18,6 +18,7 @@ import { watchLag } from './worker/lag.js';
 import { reasonOf, refusal } from './worker/refusal.js';
 import { installRuntime } from './worker/runtime.js';
 import { sdkOptions } from './worker/sdk-options.js';
+import { SdkWorker } from './worker/sdk-worker.js';
 
 export interface WorkerOptions {
   readonly home: string;
@@ -91,7 +92,11 @@ async function connect({ target, stop, tell }: WorkerOptions): Promise<NativeCon
   let told = false;
   for (let waitMs = FIRST_WAIT_MS; !stop.draining.aborted; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
     try {
-      return await NativeConnection.connect(target.connectionOptions);
+      return await NativeConnection.connect({
+        ...target.connectionOptions,
+        // On this machine there is no wire to spare: packing and unpacking costs each side more than the copy.
+        ...(target.embedded ? { grpcCompression: { codec: 'none' } } : {}),
+      });
     } catch (error) {
       const refused = refusal(error, target);
       if (refused !== null) throw refused;
@@ -114,7 +119,7 @@ async function serve(
   const { target, labels, slots, stop, tell } = options;
   const queues = sdkOptions({ host: hostName(), labels, slots, namespace: target.namespace });
   const workers = await Promise.all(
-    queues.map((queue) => Worker.create({ ...queue, connection, activities })),
+    queues.map((queue) => SdkWorker.create({ ...queue, connection, activities })),
   );
   const shutDown = (): void => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();

@@ -4,7 +4,7 @@
  */
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { findEnded } from '../../src/activities/find-ended.js';
@@ -14,6 +14,7 @@ import type { StepFailure } from '../../src/plan/attempt.js';
 import type { Plan } from '../../src/plan/plan.js';
 import type { StepRecord } from '../../src/plan/record.js';
 import { packPlan } from '../../src/plan/wire.js';
+import { SdkWorker } from '../../src/worker/sdk-worker.js';
 import { CHANGES_QUERY, RUN_WORKFLOW, type Changes, type RunInput } from '../../src/workflows/api.js';
 import { chunksOf } from '../../src/workflows/chunks.js';
 
@@ -130,7 +131,7 @@ export async function openEngine({ program, bundle, more = {} }: EngineParts): P
     requestCancel,
     findEnded,
   };
-  const worker = await Worker.create({
+  const worker = await SdkWorker.create({
     connection: environment.nativeConnection,
     taskQueue: 'planwright',
     workflowBundle: { codePath: bundle },
