@@ -7,6 +7,7 @@ import { packageRoot } from '../package.js';
 import { sweepWorktrees } from '../tools/git/close-worktree.js';
 import { fileNameOf } from '../tools/git/names.js';
 import { openContainment } from '../tools/process/index.js';
+import { sweepAllGates } from '../tools/safe-merge/leftovers.js';
 import type { LandingActivities } from '../workflows/landing-api.js';
 import type { Activities, HostActivities } from './api.js';
 import { beating } from './beating.js';
@@ -78,6 +79,9 @@ async function sweepLeft(home: string, tell: Tell): Promise<void> {
       if (trouble !== null) tell(`warning: the worktree "${id}" was left: ${trouble}`);
       else tell(`removed the worktree "${id}"${saved === null ? '' : `; its patch is "${saved.id}"`}`);
     }
+    const gates = await sweepAllGates(home);
+    for (const path of gates.removed) tell(`removed "${path}": the gate that ran there was killed`);
+    for (const line of gates.trouble) tell(`warning: left there: ${line}`);
   } catch (error) {
     tell(
       `warning: old worktrees were not looked for: ${error instanceof Error ? error.message : String(error)}`,

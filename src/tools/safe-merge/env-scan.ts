@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { readRefs } from '../git/refs.js';
 import { checkGitVersion, gitIn, line, type Repository } from '../git/repository.js';
 import { examine, type Examined } from './examine.js';
+import { sweepLeftovers } from './leftovers.js';
 import { setOwnRefs } from './own-refs.js';
 import { Stopped, type Problem, type Report } from './reasons.js';
 import { recover, type Recovered } from './recover.js';
-import { sweepOwnLocks } from './run-lock.js';
 import { REPORT_FILES, runRefs, type RunKey } from './state.js';
 import { shownSource } from './target.js';
 import type { Context, Finding, Tool } from './tool.js';
@@ -35,13 +35,13 @@ export const envScan: Tool = {
 async function scan(context: Context): Promise<Finding> {
   const { repository, target, directory } = context;
   await checkGitVersion(repository);
-  const swept = context.dryRun ? [] : await sweepOwnLocks(repository, context.run);
+  const swept = context.dryRun ? [] : await sweepLeftovers(context, context.run);
   await forgetEarlierRun(repository, directory, context.run);
   const recovered = context.dryRun ? NOTHING : await recover(repository, directory, target.branch);
   const examined = await examine(repository, target, context.now);
   const problems = [...recovered.problems, ...examined.problems];
   const report = await describe(context, examined, problems, [
-    ...swept.map((lock) => `an earlier run was killed and left "${lock}": removed.`),
+    ...swept.map((path) => `an earlier run was killed and left "${path}": removed.`),
     ...recovered.notes,
   ]);
   const [first, ...more] = problems;

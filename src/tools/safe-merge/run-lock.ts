@@ -31,15 +31,26 @@ export async function takeRun(
 }
 
 /**
- * Removes lock files of our own refs that a killed git left: of this run, which the caller holds, and of runs that
- * nobody is at work for.
+ * Removes lock files of a run's own refs that a killed git left. The caller holds the run.
  *
  * @returns their paths
  */
-export async function sweepOwnLocks(repository: Repository, run: RunKey): Promise<string[]> {
+export const freeOwnRefs = (repository: Repository, run: RunKey): Promise<string[]> =>
+  removeLocks(repository, run, false);
+
+/**
+ * The same for all runs: also of those that nobody is at work for.
+ *
+ * @param run - held by the caller
+ */
+export const sweepOwnLocks = (repository: Repository, run: RunKey): Promise<string[]> =>
+  removeLocks(repository, run, true);
+
+async function removeLocks(repository: Repository, run: RunKey, others: boolean): Promise<string[]> {
   const removed: string[] = [];
   for (const kind of OWN_REF_KINDS) {
     for (const { path, owner } of await locksBelow(join(repository.commonDir, 'refs/planwright', kind))) {
+      if (owner !== run && !others) continue;
       const held = owner === run ? NO_LOCK : await idle(repository, owner as RunKey);
       if (held === null) continue;
       await rm(path, { force: true });
@@ -51,7 +62,7 @@ export async function sweepOwnLocks(repository: Repository, run: RunKey): Promis
 }
 
 /** Takes a run that nobody is at work for; null when somebody is, or nobody can tell. */
-async function idle(repository: Repository, run: RunKey): Promise<ProcessLock | null> {
+export async function idle(repository: Repository, run: RunKey): Promise<ProcessLock | null> {
   try {
     await stat(runDirectory(repository, run));
     return await takeLock(lockOf(repository, run), 0);

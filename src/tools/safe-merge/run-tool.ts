@@ -21,7 +21,7 @@ import {
   runKey,
   writeReport,
 } from './state.js';
-import { takeRun } from './run-lock.js';
+import { freeOwnRefs, takeRun } from './run-lock.js';
 import { resolveTarget, shownSource, type Source, type Target, type TargetOptions } from './target.js';
 import type { Context, Finding, OptionValues, Tool } from './tool.js';
 
@@ -125,9 +125,13 @@ function canceled(by: NodeJS.Signals, report: Report, done: string | null): Stop
 /** Longer than what a killed worker leaves behind takes to die. */
 const PATIENCE_SEC = 30;
 
-async function hold(tool: Tool, { repository, run }: Context): Promise<ProcessLock> {
+async function hold(tool: Tool, { repository, run, dryRun }: Context): Promise<ProcessLock> {
   const lock = await takeRun(repository, run, PATIENCE_SEC);
-  if (lock !== null) return lock;
+  if (lock !== null) {
+    // A step is repeated when its worker was lost, and its git may have been killed with it.
+    if (!dryRun) await freeOwnRefs(repository, run);
+    return lock;
+  }
   throw stopped(FALLBACK_REASON[tool.name], 1, {
     code: 'run_busy',
     message: `another tool of this run ("${run}") is still at work, after ${PATIENCE_SEC} s.`,

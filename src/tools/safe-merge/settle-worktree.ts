@@ -2,7 +2,8 @@
  * The work tree in which a person resolves what is left: the merge as far as it came, with marks in the files and the
  * three versions of each in the index, as `git merge` would leave it.
  */
-import { readFile, lstat, readlink } from 'node:fs/promises';
+import { copyFile, readFile, lstat, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Objects } from '../git/objects.js';
 import { bytesFromPath, fields, fileBytes, pathFromBytes } from '../git/path-bytes.js';
 import { gitIn, line, openRepository, type Repository } from '../git/repository.js';
@@ -12,7 +13,7 @@ import type { MergeRecord, ResolutionRecord } from './merge-record.js';
 import { stopped } from './reasons.js';
 import type { Context } from './tool.js';
 import { listed } from './words.js';
-import { openWorkshop, workshopPath } from './workshop.js';
+import { freshIndex, openWorkshop, workshopPath } from './workshop.js';
 
 const NUL = Buffer.from([0]);
 
@@ -72,8 +73,11 @@ export async function takeResolved(
       hint: `Edit them there and say so to git (git -C ${path} add <file>), then settle again; or decide for ours, theirs or abort.`,
     });
   }
-  await gitIn(workshop, ['add', '--all', '.']);
-  return line(await gitIn(workshop, ['write-tree']));
+  // Not by its own index: killed there, git would leave a lock in a place where a person is at work.
+  const env = { GIT_INDEX_FILE: await freshIndex(workshop) };
+  await copyFile(join(workshop.gitDir, 'index'), env.GIT_INDEX_FILE);
+  await gitIn(workshop, ['add', '--all', '.'], { env });
+  return line(await gitIn(workshop, ['write-tree'], { env }));
 }
 
 async function unmergedPaths(workshop: Repository): Promise<ReadonlySet<string>> {

@@ -2,10 +2,12 @@
  * A work tree of our own, outside the repository: for a person to resolve conflicts in, for a gate to run in.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stateHome } from '../../home.js';
+import { removeTree } from '../git/close-worktree.js';
 import { seeThrough } from '../git/ending.js';
+import { forgetLinked } from '../git/own-worktree.js';
 import { LockUnavailable, takeLock } from '../git/process-lock.js';
 import { gitIn, line, openRepository, type Repository } from '../git/repository.js';
 import { setOwnRefs } from './own-refs.js';
@@ -15,17 +17,31 @@ import type { Context } from './tool.js';
 /** Making one takes a moment; a hundred at once take a while. */
 const PATIENCE_SEC = 120;
 
-/** Returns where a run's work tree of this kind lies. */
-export function workshopPath({ repository, env, run }: Context, kind: 'conflicts' | 'gate'): string {
-  // Two clones may have runs of the same name.
+export type WorkshopKind = 'conflicts' | 'gate';
+
+/** How the names of gates' work trees end. */
+export const GATE = '-gate';
+
+/** What is to be known of a run to find its work trees. */
+export type Workshops = Pick<Context, 'repository' | 'env' | 'run' | 'say'>;
+
+/** Returns where the work trees of all clones lie. */
+export const workshopsFolder = (home: string): string => join(home, 'safe-merge', 'worktrees');
+
+/** Returns where those of a clone lie. Two may have runs of the same name. */
+export function workshopFolder({ repository, env }: Pick<Context, 'repository' | 'env'>): string {
   const clone = createHash('sha256').update(repository.commonDir).digest('hex').slice(0, 12);
-  return join(stateHome(env), 'safe-merge', 'worktrees', clone, `${run}-${kind}`);
+  return join(workshopsFolder(stateHome(env)), clone);
 }
+
+/** Returns where a run's work tree of this kind lies. */
+export const workshopPath = (owner: Omit<Workshops, 'say'>, kind: WorkshopKind): string =>
+  join(workshopFolder(owner), `${owner.run}-${kind}`);
 
 /** Makes the work tree at a commit, with all its files; one that is there is replaced. */
 export async function openWorkshop(
-  context: Context,
-  kind: 'conflicts' | 'gate',
+  context: Workshops,
+  kind: WorkshopKind,
   commit: string,
 ): Promise<Repository> {
   const path = workshopPath(context, kind);
@@ -45,19 +61,18 @@ export async function openWorkshop(
  * @param keep - first save what somebody wrote in it, as refs/planwright/kept/<run>
  */
 export async function closeWorkshop(
-  context: Context,
-  kind: 'conflicts' | 'gate',
+  context: Workshops,
+  kind: WorkshopKind,
   keep = kind === 'conflicts',
 ): Promise<void> {
   const path = workshopPath(context, kind);
   const { repository } = context;
   if (keep) await seeThrough(() => keepWork(context, path));
   const remove = async (): Promise<void> => {
-    // --force: a gate leaves its output there, and a merge its conflicts. Twice: a kill may have left it locked.
-    const args = ['worktree', 'remove', '--force', '--force', path];
-    await gitIn(repository, args, { accept: [0, 128] }); // 128: there is none
-    // A kill in the middle leaves files that git no longer counts as a work tree.
-    if (await isThere(path)) await rm(path, { recursive: true, force: true });
+    // Not by `git worktree remove`: killed half-way, it cannot go on from what it left. What git knows of it goes first:
+    // files without that are found by their name, but not the reverse.
+    await forgetLinked(repository, path);
+    await removeTree(path);
   };
   await seeThrough(() => oneAtATime(repository, remove));
 }
@@ -70,11 +85,11 @@ const NOBODY = {
 };
 
 /** Somebody may have begun to resolve there, and given another answer since: the files are their work all the same. */
-async function keepWork({ repository, run, say }: Context, path: string): Promise<void> {
+async function keepWork({ repository, run, say }: Workshops, path: string): Promise<void> {
   const workshop = await openRepository(path).catch(() => null);
   if (workshop === null || workshop.commonDir !== repository.commonDir) return;
   // Not by its own index, which may be in conflict.
-  const env = { GIT_INDEX_FILE: join(workshop.gitDir, 'planwright-index'), ...NOBODY };
+  const env = { GIT_INDEX_FILE: await freshIndex(workshop), ...NOBODY };
   await gitIn(workshop, ['read-tree', 'HEAD'], { env });
   await gitIn(workshop, ['add', '--all', '.'], { env });
   const tree = line(await gitIn(workshop, ['write-tree'], { env }));
@@ -86,13 +101,11 @@ async function keepWork({ repository, run, say }: Context, path: string): Promis
   say(`what was begun in ${path} is kept as ${ref}`);
 }
 
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await readdir(path);
-    return true;
-  } catch {
-    return false;
-  }
+/** Returns where an index of our own may be made beside that of a work tree. What was killed at one is gone. */
+export async function freshIndex(workshop: Repository): Promise<string> {
+  const index = join(workshop.gitDir, 'planwright-index');
+  for (const left of [index, `${index}.lock`]) await rm(left, { force: true });
+  return index;
 }
 
 /** git does not expect two processes to add work trees at once. */
