@@ -9,7 +9,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildSync } from 'esbuild';
+import { bundleMerge } from '../scripts/bundle-merge.mjs';
 import { packageRoot } from '../src/package.js';
 
 const STEPS = [
@@ -27,20 +27,7 @@ const STEPS = [
 // Built here: nobody rebuilds it while it is measured.
 const built = mkdtempSync(join(tmpdir(), 'planwright-bench-tools-'));
 process.on('exit', () => rmSync(built, { recursive: true, force: true }));
-const entry = join(packageRoot(), 'src/tools/safe-merge/main.ts');
-buildSync({
-  entryPoints: { 'planwright-merge': entry },
-  outdir: join(built, 'dist/bundle'),
-  bundle: true,
-  splitting: true,
-  platform: 'node',
-  format: 'esm',
-  target: 'node20',
-  mainFields: ['module', 'main'],
-  banner: {
-    js: 'import{createRequire as _createRequire}from"node:module";const require=_createRequire(import.meta.url);',
-  },
-});
+await bundleMerge(join(packageRoot(), 'src'), join(built, 'dist/bundle/merge'));
 for (const part of ['bin/steps', 'config', 'package.json']) {
   cpSync(join(packageRoot(), part), join(built, part), { recursive: true });
 }

@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { bundleMerge } from './bundle-merge.mjs';
 import { buildStamp, writeBuildStamp } from './stamps.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -64,8 +65,6 @@ async function bundleCommandLine() {
   await build({
     entryPoints: {
       main: join(dist, 'cli', 'main.js'),
-      // A step of its own process each: eleven of them in one run.
-      'planwright-merge': join(dist, 'tools', 'safe-merge', 'main.js'),
     },
     outdir: folder,
     bundle: true,
@@ -90,6 +89,7 @@ async function bundleCommandLine() {
     ],
     logLevel: 'error',
   });
+  await bundleMerge(src, join(folder, 'merge'));
 }
 
 /**

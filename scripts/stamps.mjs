@@ -11,7 +11,14 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { dirname, join } from 'node:path';
 
 /** What a build is made from. */
-const BUILT_FROM = ['src', 'package.json', 'package-lock.json', 'tsconfig.json', 'scripts/build.mjs'];
+const BUILT_FROM = [
+  'src',
+  'package.json',
+  'package-lock.json',
+  'tsconfig.json',
+  'scripts/build.mjs',
+  'scripts/bundle-merge.mjs',
+];
 const BUILD_STAMP = 'dist/build.json';
 const INSTALL_STAMP = 'node_modules/.planwright.json';
 /** npm writes it last, when every package is in its place. */

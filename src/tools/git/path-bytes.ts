@@ -21,6 +21,14 @@ export function* fields(output: Buffer): Generator<Buffer> {
   }
 }
 
+/** The same as text. What is not part of a path is ASCII in all that git prints. */
+export function texts(output: Buffer): string[] {
+  if (!isAscii(output)) return Array.from(fields(output), pathFromBytes);
+  const found = output.toString('latin1').split('\0'); // many times faster than one by one
+  if (found.at(-1) === '') found.pop();
+  return found;
+}
+
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Returns the path that `bytes` spell. */

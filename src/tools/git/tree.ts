@@ -2,7 +2,7 @@
  * What trees hold and how two of them differ.
  */
 import type { Objects } from './objects.js';
-import { bytesFromPath, fields, pathFromBytes } from './path-bytes.js';
+import { bytesFromPath, fields, pathFromBytes, texts } from './path-bytes.js';
 
 export interface TreeEntry {
   /** Octal, as git writes it: `100644`, `100755`, `120000` (link), `160000` (submodule). */
@@ -26,14 +26,12 @@ export async function listTree(objects: Objects, treeish: string, named = ''): P
   const args = ['ls-tree', '-r', '-z', '--full-tree', '--end-of-options', treeish];
   const answer = await objects.git(args, { maxBytes: MAX_LISTING });
   if (!answer.stdout.includes(named)) return [];
-  const entries: TreeEntry[] = [];
-  for (const field of fields(answer.stdout)) {
-    // <mode> <type> <id>\t<path>
-    const tab = field.indexOf(9);
-    const [mode = '', , id = ''] = field.toString('latin1', 0, tab).split(' ');
-    entries.push({ mode, id, path: pathFromBytes(field.subarray(tab + 1)) });
-  }
-  return entries;
+  // <mode> <type> <id>\t<path>
+  return texts(answer.stdout).map((text) => {
+    const tab = text.indexOf('\t');
+    const id = text.slice(text.lastIndexOf(' ', tab) + 1, tab);
+    return { mode: text.slice(0, 6), id, path: text.slice(tab + 1) };
+  });
 }
 
 /** One path that differs. A side that does not have it is null. */

@@ -31,32 +31,44 @@ export type Classifier = (path: string, evidence: Evidence) => AnyClass;
 /** Returns the function that decides by the rules of a policy. */
 export function classifierOf(rules: Rules): Classifier {
   const classes = CLASSES.map((name) => ({ name, rules: rules[name].map(ruleOf) })).reverse();
-  // Paths come in order, most of them from the directory of the one before: what it says is asked once.
+  // Paths come in order, most of them from the directory of the one before, and most patterns are about how names end.
+  // So what a directory decides is asked once, and of the rest only what fits the last letter of a name.
   let directory: string | null = null;
+  let byEnd = new Map<string, readonly ClassRules[]>();
   return (path, { declaredGenerated, binary }) => {
-    const parts = path.split('/');
-    const last = parts.length - 1;
-    const above = path.slice(0, path.length - (parts[last] as string).length);
+    const nameAt = path.lastIndexOf('/') + 1;
+    const file = path.slice(nameAt);
+    const above = path.slice(0, nameAt);
     if (above !== directory) {
       directory = above;
+      byEnd = new Map();
+      const parts = above.split('/').slice(0, -1);
       for (const { rules: own } of classes) {
-        for (const rule of own) rule.above = parts.some((part, at) => at < last && rule.glob.name?.(part));
+        for (const rule of own) rule.above = parts.length > 0 && standsFor(rule.glob, parts, above);
       }
     }
-    for (const { name, rules: own } of classes) {
+    const end = file.at(-1) ?? '';
+    let fitting = byEnd.get(end);
+    if (fitting === undefined) byEnd.set(end, (fitting = classes.map((one) => fittingRules(one, end))));
+    for (const { name, rules: own } of fitting) {
       // The repository's author said it of this very file, which beats what its ending says of most.
       if (name === 'human_text' && declaredGenerated) return 'generated';
-      if (isIn(own, path, parts)) return name;
+      if (isIn(own, path, file)) return name;
     }
     if (declaredGenerated) return 'generated';
     return binary ? 'binary' : 'unknown';
   };
 }
 
+interface ClassRules {
+  readonly name: FileClass;
+  readonly rules: readonly Rule[];
+}
+
 interface Rule {
   readonly takesBack: boolean;
   readonly glob: Glob;
-  /** It names one of the directories that the path is in. */
+  /** It matches one of the directories that the path is in. */
   above: boolean;
 }
 
@@ -66,17 +78,27 @@ const ruleOf = (text: string): Rule => ({
   above: false,
 });
 
+/** A directory that a pattern matches stands for all that is in it. */
+const standsFor = ({ name, matches }: Glob, parts: readonly string[], directory: string): boolean =>
+  name === null ? matches(directory.slice(0, -1)) : parts.some((part) => name(part));
+
+/** Those that can match a file of this directory whose name ends so. */
+const fittingRules = ({ name, rules }: ClassRules, end: string): ClassRules => ({
+  name,
+  rules: rules.filter(({ above, glob: own }) => above || own.mayEndIn(end)),
+});
+
 /** The last pattern that matches decides. */
-function isIn(rules: readonly Rule[], path: string, parts: readonly string[]): boolean {
+function isIn(rules: readonly Rule[], path: string, file: string): boolean {
   for (let at = rules.length - 1; at >= 0; at -= 1) {
     const { above, glob: own, takesBack } = rules[at] as Rule;
-    if (above || (own.name?.(parts.at(-1) ?? '') ?? own.matches(path, parts))) return !takesBack;
+    if (above || (own.name?.(file) ?? own.matches(path))) return !takesBack;
   }
   return false;
 }
 
 /**
- * Returns the class of each path. The attributes that count are already in place.
+ * Returns the classes of paths, in their order. The attributes that count are already in place.
  *
  * @param attributed - whether there are any: else nobody is asked for them
  * @param binary - paths known to have binary content: looked at only where a file may come into conflict
@@ -87,23 +109,20 @@ export async function classesOf(
   paths: readonly string[],
   attributed: boolean,
   binary: ReadonlySet<string>,
-): Promise<Map<string, AnyClass>> {
+): Promise<AnyClass[]> {
+  const plain: Evidence = { declaredGenerated: false, binary: false };
+  if (!attributed)
+    return paths.map((path) => classifier(path, binary.has(path) ? { ...plain, binary: true } : plain));
   const names = ['linguist-generated', 'merge', 'diff'];
-  const asked = attributed ? paths : [];
-  const values = await readAttributes((args, options) => objects.git(args, options), names, asked);
-  const classes = new Map<string, AnyClass>();
-  for (const path of paths) {
+  const values = await readAttributes((args, options) => objects.git(args, options), names, paths);
+  return paths.map((path) => {
     const merge = values.get('merge')?.get(path);
     const generated = values.get('linguist-generated')?.get(path);
     // The macro `binary` stands for `-diff -merge -text`.
     const declared = merge === 'unset' || merge === 'binary' || values.get('diff')?.get(path) === 'unset';
-    classes.set(
-      path,
-      classifier(path, {
-        declaredGenerated: generated === 'set' || generated === 'true',
-        binary: declared || binary.has(path),
-      }),
-    );
-  }
-  return classes;
+    return classifier(path, {
+      declaredGenerated: generated === 'set' || generated === 'true',
+      binary: declared || binary.has(path),
+    });
+  });
 }

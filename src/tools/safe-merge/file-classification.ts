@@ -13,6 +13,7 @@ import { type AnyClass, classesOf, classifierOf } from './classes.js';
 import { textOf } from './options.js';
 import { BadPolicy, type Policy, policyOf, shippedPolicy } from './policy.js';
 import { type Report, stopped } from './reasons.js';
+import { Listing, LISTING } from './report-text.js';
 import type { Context, Finding, OptionValues, Tool } from './tool.js';
 import { counted } from './words.js';
 
@@ -53,17 +54,26 @@ async function classify(context: Context, options: OptionValues): Promise<Findin
     for (const warning of policy.warnings) context.say(`file_classification: ${policy.from}: ${warning}`);
     const attributed = await useAttributes(objects, entries);
     const { changed, binary } = await changes(context, objects, tip);
-    const known = new Set(entries.map((entry) => entry.path));
-    const files = entries.filter((entry) => !isSubmodule(entry.mode)).map((entry) => entry.path);
-    const paths = [...files, ...changed.filter((path) => !known.has(path))];
+    const paths: string[] = [];
+    const isNew = new Set(changed);
+    for (const { mode, path } of entries) {
+      isNew.delete(path);
+      if (!isSubmodule(mode)) paths.push(path);
+    }
+    paths.push(...isNew);
     const classes = await classesOf(objects, classifierOf(policy.rules), paths, attributed, binary);
-    return finding(policy, tip, classes);
+    return finding(policy, tip, paths, classes);
   });
 }
 
-function finding(policy: Policy, tip: string, classes: ReadonlyMap<string, AnyClass>): Finding {
+function finding(
+  policy: Policy,
+  tip: string,
+  paths: readonly string[],
+  classes: readonly AnyClass[],
+): Finding {
   const summary: Record<string, number> = {};
-  for (const name of classes.values()) summary[name] = (summary[name] ?? 0) + 1;
+  for (const name of classes) summary[name] = (summary[name] ?? 0) + 1;
   const report: Report = {
     policy: policy.from,
     policy_digest: policy.digest,
@@ -73,10 +83,10 @@ function finding(policy: Policy, tip: string, classes: ReadonlyMap<string, AnyCl
     timestamp_safe_classes: policy.timestampSafe,
     never_timestamp_classes: policy.neverTimestamp,
     warnings: policy.warnings,
-    classifications: Object.fromEntries(classes),
+    [LISTING]: new Listing(paths, classes),
   };
   const parts = Object.entries(summary).map(([name, count]) => `${count} ${name}`);
-  return { summary: `${counted(classes.size, 'file')}: ${parts.join(', ') || 'none'}`, report };
+  return { summary: `${counted(paths.length, 'file')}: ${parts.join(', ') || 'none'}`, report };
 }
 
 async function findPolicy(

@@ -8,13 +8,17 @@
  */
 
 type Token = { readonly kind: 'star' } | { readonly kind: 'one'; readonly fits: (char: string) => boolean };
-type NameMatcher = (name: string) => boolean;
+interface NameMatcher {
+  (name: string): boolean;
+  readonly mayEndIn: (unit: string) => boolean;
+}
 type Part = 'any-directories' | NameMatcher;
 
 export interface Glob {
   readonly text: string;
-  /** `names` are the parts of the path: whoever asks many patterns about one path splits it once. */
-  matches(path: string, names?: readonly string[]): boolean;
+  readonly matches: (path: string) => boolean;
+  /** Whether a name that ends in this UTF-16 unit can match: where no directory above it does. */
+  readonly mayEndIn: (unit: string) => boolean;
   /** For a pattern of one name: whether a file or directory of that name, anywhere, is meant. Else null. */
   readonly name: ((name: string) => boolean) | null;
 }
@@ -45,25 +49,48 @@ export function glob(text: string): Glob {
   const [only] = parts;
   // By far the most patterns are one name: no need to look at every way to split the path.
   if (!fromTop && only !== undefined && only !== 'any-directories') {
-    return { text, name: only, matches: (path, split = path.split('/')) => split.some(only) };
+    return {
+      text,
+      name: only,
+      matches: (path) => path.split('/').some((part) => only(part)),
+      mayEndIn: only.mayEndIn,
+    };
   }
-  return { text, name: null, matches: (path, split = path.split('/')) => partsMatch(anchored, split) };
+  const last = anchored.at(-1);
+  return {
+    text,
+    name: null,
+    matches: (path) => partsMatch(anchored, path.split('/')),
+    mayEndIn: (unit) => last === undefined || last === 'any-directories' || last.mayEndIn(unit),
+  };
 }
 
 /** Most patterns are `name`, `*.ending` or `beginning*`, and are asked about every file of a repository. */
 function matcherOf(pattern: string): NameMatcher {
-  if (/^[^*?[]+$/.test(pattern)) return (name) => name === pattern;
-  if (/^\*[^*?[]+$/.test(pattern)) return (name) => name.endsWith(pattern.slice(1));
-  if (/^[^*?[]+\*$/.test(pattern)) return (name) => name.startsWith(pattern.slice(0, -1));
+  const last = pattern.at(-1) ?? '';
+  const endsAsWritten = (unit: string): boolean => unit === last;
+  if (/^[^*?[]+$/.test(pattern)) return matcher((name) => name === pattern, endsAsWritten);
+  if (/^\*[^*?[]+$/.test(pattern)) {
+    const ending = pattern.slice(1);
+    return matcher((name) => name.endsWith(ending), endsAsWritten);
+  }
+  if (/^[^*?[]+\*$/.test(pattern)) {
+    const beginning = pattern.slice(0, -1);
+    return matcher(
+      (name) => name.startsWith(beginning),
+      () => true,
+    );
+  }
   const read = tokens(pattern);
-  const last = read.at(-1);
+  const end = read.at(-1);
   // `*.[pP][nN][gG]`: most names are out at their last character. Half of a pair (emoji) is not one.
-  return (name) => {
-    const end = name.at(-1) ?? '';
-    if (last?.kind === 'one' && !/[\ud800-\udfff]/.test(end) && !last.fits(end)) return false;
-    return nameMatches(read, name);
-  };
+  const mayEnd = (unit: string): boolean =>
+    end?.kind !== 'one' || /[\ud800-\udfff]/.test(unit) || end.fits(unit);
+  return matcher((name) => nameMatches(read, name), mayEnd);
 }
+
+const matcher = (matches: (name: string) => boolean, mayEndIn: (unit: string) => boolean): NameMatcher =>
+  Object.assign((name: string) => matches(name), { mayEndIn });
 
 function tokens(name: string): Token[] {
   const found: Token[] = [];

@@ -4,16 +4,18 @@
 import { Command, CommanderError } from 'commander';
 import { type CommonOptions, type ExitCode, runTool, type World } from './run-tool.js';
 import type { OptionValues, Tool } from './tool.js';
-import { TOOLS } from './tools.js';
 import { mustEnd, tellToEnd } from '../git/ending.js';
-import { isProgram } from '../program.js';
+
+/** Tools by name, each loaded when it is called. */
+export type Tools = Readonly<Record<string, () => Promise<Tool>>>;
 
 /**
  * Reads the arguments, runs the tool they name and returns its exit code.
  *
  * @param args - without the program's name
+ * @param tools - those that are known; one alone where it is clear which is called
  */
-export async function main(args: readonly string[], world: World): Promise<ExitCode> {
+export async function main(args: readonly string[], tools: Tools, world: World): Promise<ExitCode> {
   let exitCode: ExitCode = 0;
   const program = new Command('planwright-merge')
     .description('The tools of the safe merge, each on its own. Run in this order by plans/safe_merge.json.')
@@ -24,7 +26,7 @@ export async function main(args: readonly string[], world: World): Promise<ExitC
     })
     .showHelpAfterError('(--help says more)')
     .addHelpText('after', '\nExample:\n  planwright-merge env_scan --branch main\n\nSee docs/safe-merge.md.');
-  for (const tool of await named(args)) {
+  for (const tool of await named(args, tools)) {
     addTool(program, tool, async (common, own) => {
       exitCode = await runTool(tool, common, own, world);
     });
@@ -40,9 +42,9 @@ export async function main(args: readonly string[], world: World): Promise<ExitC
 }
 
 /** The tool that is called; all of them when it is none, for the help and for "did you mean". */
-async function named(args: readonly string[]): Promise<readonly Tool[]> {
-  const load = Object.entries(TOOLS).find(([name]) => name === args[0])?.[1];
-  return load === undefined ? Promise.all(Object.values(TOOLS).map((each) => each())) : [await load()];
+async function named(args: readonly string[], tools: Tools): Promise<readonly Tool[]> {
+  const load = Object.entries(tools).find(([name]) => name === args[0])?.[1];
+  return load === undefined ? Promise.all(Object.values(tools).map((each) => each())) : [await load()];
 }
 
 function addTool(
@@ -98,8 +100,8 @@ const GRACE_MS = 1500;
 /** … and its report is written by then, or not. */
 const END_MS = 2000;
 
-/** Runs as a program. */
-export async function runMain(): Promise<void> {
+/** Runs as a program: `scripts/bundle-merge.mjs` makes one of each tool. */
+export async function runMain(tools: Tools): Promise<void> {
   let toldBy: NodeJS.Signals | null = null;
   const outOfTime = new Promise<never>((_, reject) => {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
@@ -119,7 +121,7 @@ export async function runMain(): Promise<void> {
       if (error.code !== 'EPIPE') throw error;
     });
   }
-  const exitCode = await main(process.argv.slice(2), {
+  const exitCode = await main(process.argv.slice(2), tools, {
     cwd: process.cwd(),
     env: process.env,
     now: () => Date.now(),
@@ -131,5 +133,3 @@ export async function runMain(): Promise<void> {
   process.exitCode = exitCode;
   if (mustEnd()) process.exit(exitCode); // whatever is still going on
 }
-
-if (isProgram(import.meta.url)) await runMain();

@@ -5,10 +5,10 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse as parseYaml } from 'yaml';
-import * as z from 'zod';
 import { packageRoot } from '../../package.js';
 import { CLASSES, type FileClass, type Rules, rulesOf } from './classes.js';
 import { BadGlob, glob } from './globs.js';
+import { type PolicyDocument, readDocument } from './policy-document.js';
 
 export interface Policy {
   /** Where it was read, for a person. */
@@ -33,18 +33,6 @@ export class BadPolicy extends Error {
 }
 
 const MAX_BYTES = 256 * 1024;
-
-const patterns = z.array(z.string()).max(1000);
-const classNames = z.array(z.enum(CLASSES));
-const document = z.strictObject({
-  file_classes: z
-    .strictObject(Object.fromEntries(CLASSES.map((name) => [name, patterns.optional()])) as Shape)
-    .optional(),
-  timestamp_safe_classes: classNames.optional(),
-  never_timestamp_classes: classNames.optional(),
-});
-type Shape = Record<FileClass, z.ZodOptional<typeof patterns>>;
-type Document = z.infer<typeof document>;
 
 /** The policy that comes with Planwright. */
 export const SHIPPED_POLICY = join(packageRoot(), 'config', 'merge_policy.yaml');
@@ -80,7 +68,7 @@ export function policyOf(text: string, from: string, base: Policy | null): Polic
   };
 }
 
-function documentOf(text: string, from: string): Document {
+function documentOf(text: string, from: string): PolicyDocument {
   if (Buffer.byteLength(text) > MAX_BYTES)
     throw new BadPolicy(from, [`it is larger than ${MAX_BYTES} bytes`]);
   let value: unknown;
@@ -90,14 +78,9 @@ function documentOf(text: string, from: string): Document {
   } catch (error) {
     throw new BadPolicy(from, [`it is not YAML: ${(error as Error).message.split('\n')[0] ?? ''}`]);
   }
-  const checked = document.safeParse(value);
-  if (checked.success) return checked.data;
-  throw new BadPolicy(
-    from,
-    checked.error.issues.map(
-      (issue) => `${issue.path.length === 0 ? 'the file' : issue.path.join('.')}: ${issue.message}`,
-    ),
-  );
+  const read = readDocument(value);
+  if ('length' in read) throw new BadPolicy(from, read);
+  return read;
 }
 
 function patternFaults(rules: Rules): string[] {

@@ -10,6 +10,7 @@ import { writeAtomically } from '../git/atomic-file.js';
 import { fileNameOf } from '../git/names.js';
 import type { Repository } from '../git/repository.js';
 import type { Report } from './reasons.js';
+import { reportOf, textOfReport } from './report-text.js';
 
 /** A run's name in paths and refs. */
 export type RunKey = string & { readonly __brand: 'RunKey' };
@@ -85,22 +86,15 @@ export type ToolName = keyof typeof REPORT_FILES;
 
 /** Writes a report whole or not at all. */
 export async function writeReport(path: string, report: Report): Promise<void> {
-  await writeAtomically(path, `${JSON.stringify(report, null, 2)}\n`);
+  await writeAtomically(path, textOfReport(report));
 }
 
-/** Returns a report, or null when there is none. A file that is not a JSON object counts as none. */
+/** Returns a report but for its listing, or null when there is none. A file that is not a JSON object counts as none. */
 export async function readReport(path: string): Promise<Report | null> {
-  let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    return reportOf(await readFile(path, 'utf8'));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
-  }
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Report) : null;
-  } catch {
-    return null;
   }
 }

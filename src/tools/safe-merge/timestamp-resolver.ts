@@ -133,7 +133,8 @@ async function conflictClasses(
   const rules = rulesOf((name) => classes.rules[name] ?? []);
   const paths = merge.conflicts.map((conflict) => conflict.path);
   const binary = await binaryChanges(objects, ours, theirs);
-  return classesOf(objects, classifierOf(rules), paths, attributed, binary);
+  const found = await classesOf(objects, classifierOf(rules), paths, attributed, binary);
+  return new Map(paths.map((path, at) => [path, found[at] ?? 'unknown']));
 }
 
 interface Resolved {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TOOLS } from '../../../src/tools/safe-merge/tools.js';
@@ -34,8 +34,8 @@ test('the plan calls the tools by the ids of its steps, in their order', () => {
 
 describe('as programs', () => {
   let program: Program;
-  beforeAll(() => {
-    program = buildProgram();
+  beforeAll(async () => {
+    program = await buildProgram();
   });
   afterAll(() => program.remove());
 
@@ -60,6 +60,7 @@ describe('as programs', () => {
     const bare = join(box.folder(), 'bin/steps');
     mkdirSync(bare, { recursive: true });
     writeFileSync(join(bare, '../package.json'), '{"type":"module"}');
+    cpSync(join(program.bin, 'package.json'), join(bare, 'package.json'));
     const file = join(bare, 'planwright-merge');
     writeFileSync(file, readFileSync(join(program.bin, 'planwright-merge')), { mode: 0o755 });
     const ran = await program.run(file, ['env_scan'], box.folder(), {});

@@ -10,8 +10,8 @@ import { buildProgram, type Program } from './support/program.js';
 
 const box = sandbox();
 let program: Program;
-beforeAll(() => {
-  program = buildProgram();
+beforeAll(async () => {
+  program = await buildProgram();
 });
 afterAll(() => program.remove());
 

@@ -11,8 +11,8 @@ import { buildProgram, type Program, tool } from './support/program.js';
 const box = sandbox();
 let program: Program;
 let home: string;
-beforeAll(() => {
-  program = buildProgram();
+beforeAll(async () => {
+  program = await buildProgram();
 });
 beforeEach(() => {
   home = box.folder();

@@ -1,6 +1,8 @@
+import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { classifierOf, type AnyClass } from '../../../src/tools/safe-merge/classes.js';
+import { classifierOf, CLASSES, rulesOf, type AnyClass } from '../../../src/tools/safe-merge/classes.js';
+import { glob } from '../../../src/tools/safe-merge/globs.js';
 import { BadPolicy, policyOf, SHIPPED_POLICY, shippedPolicy } from '../../../src/tools/safe-merge/policy.js';
 
 const PLAIN = { declaredGenerated: false, binary: false };
@@ -82,6 +84,31 @@ test('the last pattern of a class that matches decides', () => {
     'unknown',
     'human_text',
   ]);
+});
+
+test('whatever the patterns and the paths, a class is what asking every pattern about every path says', () => {
+  const name = fc.constantFrom('a', 'ab', 'b', '.a', 'a.b', 'b.a');
+  const part = fc.constantFrom('a', 'b', '*', '?', 'a*', '*b', '*.b', '[ab]', '[!a]*', '**');
+  const pattern = fc
+    .tuple(fc.boolean(), fc.array(part, { minLength: 1, maxLength: 3 }), fc.constantFrom('', '/', '/**'))
+    .map(([back, parts, end]) => `${back ? '!' : ''}${parts.join('/')}${end}`);
+  const rules = fc.array(fc.array(pattern, { maxLength: 4 }), { minLength: 5, maxLength: 5 });
+  const path = fc.array(name, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/'));
+  const matches = (text: string, one: string): boolean => glob(text.replace(/^!/, '')).matches(one);
+  fc.assert(
+    fc.property(rules, fc.array(path, { minLength: 1, maxLength: 12 }), (lists, paths) => {
+      const all = rulesOf((one) => lists[CLASSES.indexOf(one)] ?? []);
+      const classify = classifierOf(all);
+      for (const one of paths) {
+        const hit = [...CLASSES].reverse().find((each) => {
+          const last = all[each].findLast((text) => matches(text, one));
+          return last !== undefined && !last.startsWith('!');
+        });
+        expect(classify(one, PLAIN), one).toBe(hit ?? 'unknown');
+      }
+    }),
+    { numRuns: 500 },
+  );
 });
 
 test('an unusual policy is used, and said to be unusual', async () => {

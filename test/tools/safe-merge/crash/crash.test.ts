@@ -30,8 +30,8 @@ const SITES: Readonly<Record<string, (at: string) => ReturnType<typeof nestedSit
 
 const box = sandbox();
 let program: Program;
-beforeAll(() => {
-  program = buildProgram();
+beforeAll(async () => {
+  program = await buildProgram();
 });
 afterEach(() => vi.unstubAllEnvs());
 afterAll(() => program.remove());

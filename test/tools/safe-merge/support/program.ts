@@ -5,8 +5,9 @@ import { spawn } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { buildSync } from 'esbuild';
+import { bundleMerge } from '../../../../scripts/bundle-merge.mjs';
 import { main } from '../../../../src/tools/safe-merge/main.js';
+import { TOOLS } from '../../../../src/tools/safe-merge/tools.js';
 import { root } from '../../../checkout.js';
 
 export interface Ran {
@@ -28,7 +29,7 @@ export const runInProcess: Runner = async (command, args, cwd, env) => {
   if (command !== 'planwright-merge') throw new Error(`the plan calls "${command}"`);
   const out: string[] = [];
   const err: string[] = [];
-  const code = await main(args, {
+  const code = await main(args, TOOLS, {
     cwd,
     env: { ...process.env, ...env },
     now: () => Date.now(),
@@ -53,22 +54,9 @@ export interface Program {
 }
 
 /** Builds the program as it is shipped: bin/, config/ and the bundled tools, in a folder of its own. */
-export function buildProgram(): Program {
+export async function buildProgram(): Promise<Program> {
   const folder = mkdtempSync(join(tmpdir(), 'planwright-merge-'));
-  buildSync({
-    entryPoints: { 'planwright-merge': join(root, 'src/tools/safe-merge/main.ts') },
-    outdir: join(folder, 'dist/bundle'),
-    bundle: true,
-    splitting: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    mainFields: ['module', 'main'],
-    banner: {
-      js: 'import{createRequire as _createRequire}from"node:module";const require=_createRequire(import.meta.url);',
-    },
-    logLevel: 'silent',
-  });
+  await bundleMerge(join(root, 'src'), join(folder, 'dist/bundle/merge'));
   for (const part of ['bin/steps', 'config', 'package.json']) {
     mkdirSync(join(folder, 'bin'), { recursive: true });
     cpSync(join(root, part), join(folder, part), { recursive: true });
