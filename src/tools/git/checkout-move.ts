@@ -7,7 +7,7 @@
  */
 import { copyFile, open, rename, rmdir, unlink } from 'node:fs/promises';
 import { syncDirectory } from './atomic-file.js';
-import { GitFailure } from './call.js';
+import { type GitAnswer, GitFailure } from './call.js';
 import { filesBelow, onDisk, parents, whatLies } from './checkout-files.js';
 import {
   closeJournal,
@@ -72,10 +72,17 @@ async function writeFiles(
   const index = await copyOfIndex(checkout);
   try {
     const env = { GIT_INDEX_FILE: index };
-    // A file that was only touched, or came by a copy of the whole clone, would be refused as changed. 1: some are.
-    await gitIn(checkout, ['update-index', '-q', '--refresh'], { env, accept: [0, 1] });
     // Checks everything before it writes the first file.
-    await gitIn(checkout, ['read-tree', '-m', '-u', journal.from, journal.to], { env });
+    const write = (accept: number[]): Promise<GitAnswer> =>
+      gitIn(checkout, ['read-tree', '-m', '-u', journal.from, journal.to], { env, accept });
+    if ((await write([0, 128])).exitCode !== 0) {
+      if (await isBegun(checkout, objects, journal)) await bringTo(checkout, objects, journal, 'from');
+      // A file that was only touched, or came by a copy of the whole clone, is refused as changed until the index has
+      // seen it again. Rare, and a large tree takes its time. 1: some are changed.
+      await copyFile(indexPath(checkout), index);
+      await gitIn(checkout, ['update-index', '-q', '--refresh'], { env, accept: [0, 1] });
+      await write([0]);
+    }
     await replaceIndex(checkout, index);
     return null;
   } catch (error) {

@@ -50,7 +50,8 @@ export async function findObstacle(
     if (branch !== move.branch || (await readRef(checkout, `refs/heads/${branch}`)) !== move.from) {
       return { kind: 'other-branch', found: branch };
     }
-    const { changed, unmerged } = await readStatus(checkout);
+    // New files are looked for where the merge brings its own, below.
+    const { changed, unmerged } = await readStatus(checkout, 'no');
     if (changed.length + unmerged.length > 0) return { kind: 'changed', paths: [...unmerged, ...changed] };
   }
   const changes = await diffTrees(objects, move.from, move.to);

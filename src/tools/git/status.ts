@@ -15,15 +15,29 @@ export interface Status {
   readonly submodules: readonly string[];
 }
 
-/** Reads the status of the repository's work tree; takes no lock and does not refresh the index. */
-export async function readStatus(repository: Repository): Promise<Status> {
-  const args = ['status', '--porcelain=v2', '-z', '--untracked-files=normal', '--ignored=no', '--no-renames'];
+/**
+ * Reads the status of the repository's work tree; takes no lock and does not refresh the index.
+ *
+ * @param untracked - whether new files are looked for, which takes as long as all the rest
+ */
+export async function readStatus(
+  repository: Repository,
+  untracked: 'normal' | 'no' = 'normal',
+): Promise<Status> {
+  const args = [
+    'status',
+    '--porcelain=v2',
+    '-z',
+    `--untracked-files=${untracked}`,
+    '--ignored=no',
+    '--no-renames',
+  ];
   const answer = await gitIn(repository, [...args, '--ignore-submodules=none'], {
     maxBytes: 256 * 1024 * 1024,
   });
   const changed: string[] = [];
   const unmerged: string[] = [];
-  const untracked: string[] = [];
+  const found: string[] = [];
   const submodules: string[] = [];
   for (const field of fields(answer.stdout)) {
     const kind = String.fromCharCode(field[0] ?? 0);
@@ -36,10 +50,10 @@ export async function readStatus(repository: Repository): Promise<Status> {
       // u XY sub m1 m2 m3 mW h1 h2 h3 path
       unmerged.push(pathFromBytes(after(field, 10)));
     } else if (kind === '?') {
-      untracked.push(pathFromBytes(after(field, 1)));
+      found.push(pathFromBytes(after(field, 1)));
     }
   }
-  return { changed, unmerged, untracked, submodules };
+  return { changed, unmerged, untracked: found, submodules };
 }
 
 /** What follows the first `count` blanks. */

@@ -1,9 +1,10 @@
 /**
  * The log of what safe merges came to: one JSON object a line, added by many, never changed.
  */
-import { open, stat } from 'node:fs/promises';
+import { mkdir, open, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { LockUnavailable, type ProcessLock, takeLock } from '../git/process-lock.js';
+import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 export type EventStatus = 'success' | 'failed' | 'blocked';
 export type Invoker = 'human' | 'ai' | 'ci';
@@ -28,37 +29,20 @@ export function eventOf(event: Omit<MergeEvent, 'timestamp' | 'host'>, now: numb
   return { timestamp: new Date(now).toISOString(), ...event, host: hostname() };
 }
 
-/** Longer than any writer takes. */
-const PATIENCE_SEC = 5;
+/** Longer than any one write takes. */
+const PATIENCE_MS = 200;
 
 /**
  * Appends one line by one write: lines of writers at the same time do not run into each other.
  *
- * A file that does not end in a line break (a write was cut short, the disk was full) gets one first. To tell that from
- * a write that is going on, writers take turns; without the means to, the line is written all the same.
+ * A file that does not end in a line break (a write was cut short, the disk was full) gets one first. It may also end so
+ * because another write is going on this very moment: then it is not so for long.
  */
 export async function appendEvent(path: string, event: MergeEvent): Promise<void> {
-  const turn = await takeTurn(path);
-  try {
-    await append(path, event, turn !== null);
-  } finally {
-    await turn?.release();
-  }
-}
-
-async function takeTurn(path: string): Promise<ProcessLock | null> {
-  try {
-    return await takeLock(path, PATIENCE_SEC);
-  } catch (error) {
-    if (error instanceof LockUnavailable) return null;
-    throw error;
-  }
-}
-
-async function append(path: string, event: MergeEvent, alone: boolean): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
   const file = await open(path, 'a+');
   try {
-    const broken = alone && (await endsBroken(file));
+    const broken = await staysBroken(file);
     const line = Buffer.from(`${broken ? '\n' : ''}${JSON.stringify(event)}\n`);
     const { bytesWritten } = await file.write(line); // O_APPEND
     if (bytesWritten !== line.length)
@@ -67,6 +51,13 @@ async function append(path: string, event: MergeEvent, alone: boolean): Promise<
   } finally {
     await file.close();
   }
+}
+
+async function staysBroken(file: Awaited<ReturnType<typeof open>>): Promise<boolean> {
+  for (const end = performance.now() + PATIENCE_MS; await endsBroken(file); await delay(20)) {
+    if (performance.now() > end) return true;
+  }
+  return false;
 }
 
 async function endsBroken(file: Awaited<ReturnType<typeof open>>): Promise<boolean> {
