@@ -1,8 +1,15 @@
-import { configDefaults, defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
 /** Tests that need the shared server or the built program; all others start at once. */
 const NEED_SERVER = ['server', 'worker', 'workflows', 'client', 'record', 'cli', 'activities', 'e2e'];
 const withServer = NEED_SERVER.map((folder) => `test/${folder}/**/*.test.ts`);
+
+/** They need programs that only `npm run test:tools` brings, and take minutes. */
+const REAL_TOOLS = 'test/tools-real/**/*.test.ts';
+const realTools: TestProjectConfiguration = {
+  extends: true,
+  test: { name: 'tools-real', include: [REAL_TOOLS], globalSetup: ['test/global-setup.ts'] },
+};
 
 export default defineConfig({
   test: {
@@ -23,13 +30,14 @@ export default defineConfig({
         test: {
           name: 'plain',
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...withServer],
+          exclude: [...configDefaults.exclude, ...withServer, REAL_TOOLS],
         },
       },
       {
         extends: true,
         test: { name: 'server', include: withServer, globalSetup: ['test/global-setup.ts'] },
       },
+      ...(process.env['PLANWRIGHT_REAL_TOOLS'] === undefined ? [] : [realTools]),
     ],
   },
 });

@@ -51,9 +51,9 @@ export const shell = (script: string): { readonly command: string; readonly args
   args: ['-c', script],
 });
 
-export async function openShop(): Promise<Shop> {
+export async function openShop(env: NodeJS.ProcessEnv = {}): Promise<Shop> {
   // The tests themselves may run under npm; who uses the program in them does not.
-  const { home, close } = await openHome({ npm_lifecycle_event: '', npm_command: '' });
+  const { home, close } = await openHome({ npm_lifecycle_event: '', npm_command: '', ...env });
   const folder = mkdtempSync(join(tmpdir(), 'planwright-shop-'));
   mkdirSync(join(folder, 'gates'));
   const gate = (name: string): string => join(folder, 'gates', name);

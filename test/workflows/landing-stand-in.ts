@@ -186,7 +186,13 @@ function ended(
     ...{ ledger: null, validation: null, checks: [], fix: NEW_FIX_STATE, startedFrom: base, lost: [] },
     calls: [
       {
-        ...{ tool: tool.name, round: 1, meaning: 'worked', cost: { usd: 0.5, tokensIn: 1, tokensOut: 1 } },
+        ...{
+          tool: tool.name,
+          round: 1,
+          meaning: 'worked',
+          failure: null,
+          cost: { usd: 0.5, tokensIn: 1, tokensOut: 1 },
+        },
         attempt: { number: 1, startedAt: 1, endedAt: 2, end: { kind: 'succeeded', exitCode: 0 }, logs: null },
       },
     ],

@@ -51,6 +51,7 @@ describe('the command of', () => {
       'never',
       '--sandbox',
       'workspace-write',
+      '--ephemeral',
       '--profile',
       'ci',
       '-',
@@ -90,11 +91,25 @@ test('a further call says what is wrong', () => {
   expect(promptWithErrors('p', [{ code: 'E1', message: 'no' }])).toMatch(/^p\n\n.*\n- E1: no$/);
 });
 
+const REFUSED = 'litellm.AuthenticationError: AuthenticationError: Incorrect API key provided';
+const ANSWERED = 'Tokens: 1k sent, 2 received.';
+
 describe('the end of a tool', () => {
   test.each([
     ['aider', { kind: 'exited', code: 0 }, 'the user wrote: insufficient_quota', 'worked'],
     ['aider', { kind: 'exited', code: 1 }, 'Error: Insufficient_Quota', 'quota'],
     ['aider', { kind: 'exited', code: 1 }, 'Error', 'failed'],
+    ['aider', { kind: 'exited', code: 0 }, `${ANSWERED}\n${REFUSED}\ncheck your key`, 'failed'],
+    [
+      'aider',
+      { kind: 'exited', code: 0 },
+      `litellm.RateLimitError: You exceeded your\ncurrent quota`,
+      'quota',
+    ],
+    ['aider', { kind: 'exited', code: 0 }, `${REFUSED}\nRetrying\n${ANSWERED}`, 'worked'],
+    ['aider', { kind: 'killed', by: 'timeout' }, 'litellm.RateLimitError: insufficient_quota', 'quota'],
+    ['codex', { kind: 'exited', code: 1 }, '{"type":"error","message":"Quota exceeded. Check"}', 'quota'],
+    ['codex', { kind: 'exited', code: 0 }, REFUSED, 'worked'],
     ['tests', { kind: 'exited', code: 5 }, '', 'refused'],
     ['codex', { kind: 'killed', by: 'timeout' }, '', 'failed'],
   ] as const)('%s %j means %4$s', (name, end, output, meaning) => {

@@ -64,6 +64,8 @@ export interface ToolCall {
   readonly round: number;
   readonly attempt: Attempt;
   readonly meaning: ExitMeaning;
+  /** The line by which its output says that it failed, of a tool whose exit code does not; null for none. */
+  readonly failure: string | null;
   readonly cost: ToolCost;
 }
 

@@ -135,7 +135,7 @@ export class AttemptAtWork {
     if (lost !== null) return breach ?? lost;
     if (breach !== null) return breach;
     if (call.meaning !== 'worked')
-      return { reason: 'tool-failed', meaning: call.meaning, detail: endText(call.attempt) };
+      return { reason: 'tool-failed', meaning: call.meaning, detail: call.failure ?? endText(call.attempt) };
     const { entries } = found.recorded!.patch;
     found.refusals = checkPatch(entries, work, this.task.constraints);
     if (found.refusals.length === 0) return null;

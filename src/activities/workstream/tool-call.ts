@@ -7,7 +7,7 @@ import { runDirectory } from '../../home.js';
 import type { Attempt } from '../../plan/attempt.js';
 import type { OwnWorktree } from '../../tools/git/own-worktree.js';
 import { commandFor } from '../../workstream/tool/command-for.js';
-import { meaningOf, readCost, type ToolEnd } from '../../workstream/tool/outcome.js';
+import { failureSaid, meaningOf, readCost, type ToolEnd } from '../../workstream/tool/outcome.js';
 import type { Tool } from '../../workstream/tool/registry.js';
 import { onMachine } from '../machine-trouble.js';
 import { tailOf } from '../tail.js';
@@ -29,6 +29,7 @@ const FROM_FILE = 'exec "$@" <"$PLANWRIGHT_PROMPT_FILE"';
 
 /** Costs stand at the end of what a tool prints. */
 const MAX_COST_BYTES = 4 * 1024 * 1024;
+const MAX_FAILURE = 300;
 
 /** Calls the tool once. What it says of its work is kept in its log and believed in nothing. */
 export async function callTool(bench: Bench, worktree: OwnWorktree, request: CallRequest): Promise<ToolCall> {
@@ -63,6 +64,7 @@ export async function callTool(bench: Bench, worktree: OwnWorktree, request: Cal
   return {
     ...{ tool: tool.name, round, attempt },
     meaning: meaningOf(tool, toolEnd(attempt), said),
+    failure: failureSaid(tool, said)?.split('\n')[0]?.slice(0, MAX_FAILURE) ?? null,
     cost: readCost(tool, stdout === null ? '' : lastText(stdout)),
   };
 }

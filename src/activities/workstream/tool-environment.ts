@@ -21,6 +21,7 @@ const GIT_SETTINGS: readonly (readonly [string, string])[] = [
   ),
   ['gc.auto', '0'],
   ['maintenance.auto', 'false'],
+  ['user.email', 'planwright@localhost'],
 ];
 
 export interface ToolEnvironment {
@@ -54,7 +55,7 @@ export function toolEnvironment(
   for (const name of needed) base[`PLANWRIGHT_SECRET_${name}`] = worker[name];
   return {
     base,
-    added: { ...gitVariables(), ...Object.fromEntries(needed.map((name) => [name, `\${${name}}`])) },
+    added: { ...gitVariables(tool.name), ...Object.fromEntries(needed.map((name) => [name, `\${${name}}`])) },
     secrets: needed,
   };
 }
@@ -64,13 +65,15 @@ export function checkEnvironment(worker: NodeJS.ProcessEnv): ToolEnvironment {
   return toolEnvironment(worker, { name: 'check', needs: [] }) as ToolEnvironment;
 }
 
-function gitVariables(): Record<string, string> {
+function gitVariables(toolName: string): Record<string, string> {
+  // Its own commits bear its name. Aider writes one into the repository's configuration where it finds none.
+  const settings = [...GIT_SETTINGS, ['user.name', toolName] as const];
   const env: Record<string, string> = {
     GIT_TERMINAL_PROMPT: '0', // nobody is there to answer
     GIT_SSH_COMMAND: 'false', // keys in the home directory need no agent
-    GIT_CONFIG_COUNT: String(GIT_SETTINGS.length),
+    GIT_CONFIG_COUNT: String(settings.length),
   };
-  GIT_SETTINGS.forEach(([name, value], at) => {
+  settings.forEach(([name, value], at) => {
     env[`GIT_CONFIG_KEY_${at}`] = name;
     env[`GIT_CONFIG_VALUE_${at}`] = value;
   });

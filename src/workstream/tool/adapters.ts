@@ -29,6 +29,12 @@ export type CostReader =
   /** `Tokens: 2.3k sent, 120 received. Cost: $0.01 message, $0.02 session.`; all lines are summed. */
   | { readonly kind: 'aider' };
 
+/** How the lines of an output open by which a call failed, and by which it was answered. The last of them counts. */
+export interface FailureLines {
+  readonly failed: string;
+  readonly answered: string;
+}
+
 export interface ToolAdapter {
   readonly name: string;
   readonly title: string;
@@ -50,7 +56,9 @@ export interface ToolAdapter {
   /** It changes files by what a model says: work is checked all the same, but only such tools are put on the fix loop. */
   readonly takesErrors: boolean;
   readonly exits: Readonly<Record<number, ExitMeaning>>;
-  /** Words in its output, matched without case, that mean no further call can work until somebody pays or waits. */
+  /** Of a tool whose exit code is 0 also when a call came to nothing; null: its exit code can be believed. */
+  readonly failureLines: FailureLines | null;
+  /** Words in its output, matched without case and whatever blanks and line ends are between them, that mean no further call can work until somebody pays or waits. */
   readonly quotaWords: readonly string[];
   readonly cost: CostReader;
   /** Files it leaves in the worktree that are no work: they never enter a patch. Patterns as in `scope.ts`. */
@@ -63,6 +71,11 @@ const QUOTA_WORDS = [
   'credit balance is too low',
   'billing hard limit',
   'usage limit reached',
+  // What Codex says of an API's `insufficient_quota`, and of an account's own limits.
+  'quota exceeded',
+  'hit your usage limit',
+  'hit your spend cap',
+  'out of credits',
 ];
 
 const PLAIN = {
@@ -71,6 +84,7 @@ const PLAIN = {
   needs: [],
   takesErrors: false,
   exits: {},
+  failureLines: null,
   quotaWords: [],
   cost: { kind: 'none' },
   litter: [],
@@ -87,12 +101,15 @@ export const ADAPTERS: readonly ToolAdapter[] = [
       // The engine makes the commits; a tool that commits is found out, but it need not be asked to.
       ...['--no-auto-commits', '--no-dirty-commits', '--no-gitignore'],
       ...['--no-suggest-shell-commands', '--no-detect-urls', '--no-check-update', '--no-show-release-notes'],
-      ...['--no-pretty', '--no-stream', '--no-fancy-input', '--analytics-disable'],
+      // Not `--analytics-disable`, which writes that into the person's own settings.
+      ...['--no-pretty', '--no-stream', '--no-fancy-input', '--no-analytics'],
       ...['--chat-history-file', '{scratch}/chat.md', '--input-history-file', '{scratch}/input'],
       ...['{model…}', '{more…}', '{files…}'],
     ],
     modelOption: '--model',
     prompt: 'file',
+    // Else it folds lines at 80 columns: what it says of costs and errors, too.
+    env: { COLUMNS: '1000' },
     needs: [
       [
         'OPENAI_API_KEY',
@@ -107,6 +124,8 @@ export const ADAPTERS: readonly ToolAdapter[] = [
     timeoutSec: 600,
     capabilities: ['code_generation', 'refactoring'],
     takesErrors: true,
+    // A key that is refused, a quota that is used up: it exits with 0 all the same.
+    failureLines: { failed: 'litellm.', answered: 'Tokens: ' },
     quotaWords: QUOTA_WORDS,
     cost: { kind: 'aider' },
     litter: ['.aider*', '.aider*/**'],
@@ -117,10 +136,15 @@ export const ADAPTERS: readonly ToolAdapter[] = [
     title: 'Codex',
     executable: 'codex',
     // `-` reads the prompt from standard input: no length limit, and nothing of it in the process list.
-    args: ['exec', '--json', '--color', 'never', '--sandbox', 'workspace-write', '{model…}', '{more…}', '-'],
+    // Its sessions are nobody's to resume, and many at once would share them.
+    args: [
+      ...['exec', '--json', '--color', 'never', '--sandbox', 'workspace-write', '--ephemeral'],
+      ...['{model…}', '{more…}', '-'],
+    ],
     modelOption: '--model',
     prompt: 'stdin',
-    needs: [['OPENAI_API_KEY', 'CODEX_API_KEY', 'CODEX_HOME']],
+    // `codex exec` sends no OPENAI_API_KEY: with that alone every call is refused.
+    needs: [['CODEX_API_KEY', 'CODEX_HOME']],
     timeoutSec: 600,
     capabilities: ['code_generation', 'refactoring', 'testing'],
     takesErrors: true,

@@ -12,11 +12,30 @@ export type ToolEnd =
 
 /** What the end says of the tool, for its breaker. `output` is what it said last, on both streams. */
 export function meaningOf(tool: Tool, end: ToolEnd, output: string): ExitMeaning {
-  if (end.kind !== 'exited') return 'failed';
-  const meaning = tool.exits[end.code] ?? (end.code === 0 ? 'worked' : 'failed');
+  const said = failureSaid(tool, output);
+  if (end.kind !== 'exited') {
+    // One that tries a used-up quota again and again is ended by the clock.
+    const isQuota =
+      end.kind === 'killed' && end.by === 'timeout' && said !== null && speaksOfQuota(tool, said);
+    return isQuota ? 'quota' : 'failed';
+  }
+  const meaning = tool.exits[end.code] ?? (end.code === 0 && said === null ? 'worked' : 'failed');
   if (meaning === 'worked') return meaning; // a diff that speaks of quotas is no quota
-  const said = output.toLowerCase();
-  return tool.quotaWords.some((words) => said.includes(words)) ? 'quota' : meaning;
+  return speaksOfQuota(tool, said ?? output) ? 'quota' : meaning;
+}
+
+/** Returns what a tool said since the last answer, when there is a failure in it; null: no failure, or its exit code says so. */
+export function failureSaid({ failureLines }: Pick<Tool, 'failureLines'>, output: string): string | null {
+  if (!failureLines) return null; // plans of earlier versions know nothing of it
+  const lines = output.split('\n');
+  const lastOf = (opening: string): number => lines.findLastIndex((line) => line.startsWith(opening));
+  const failed = lastOf(failureLines.failed);
+  return failed > lastOf(failureLines.answered) ? lines.slice(failed).join('\n') : null;
+}
+
+function speaksOfQuota({ quotaWords }: Tool, said: string): boolean {
+  const text = said.toLowerCase().replace(/\s+/g, ' ');
+  return quotaWords.some((words) => text.includes(words));
 }
 
 export interface ToolCost {
