@@ -2,7 +2,7 @@
 /**
  * Runs a TypeScript program of the checkout: `node scripts/run-ts.mjs bench/load.ts [arguments]`.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { bootstrap, BootstrapError, ROOT } from './bootstrap.mjs';
@@ -19,6 +19,7 @@ await bootstrap().catch((error) => {
 });
 const { build } = await import('esbuild');
 // Inside the checkout, so that packages and the package's root are found from it.
+mkdirSync(join(ROOT, '.planwright'), { recursive: true });
 const folder = mkdtempSync(join(ROOT, '.planwright', 'run-'));
 const remove = () => rmSync(folder, { recursive: true, force: true });
 process.on('exit', remove);

@@ -131,6 +131,8 @@ async function open(
       commit: merged.commit,
       owner: { run: runId, step, attempt },
       ...{ isolation, minFreeBytes },
+      // Elsewhere something may have escaped, and still be at work in its folder.
+      reuses: world.containment.mode === 'namespace',
     });
     return { worktree, environment };
   } catch (error) {

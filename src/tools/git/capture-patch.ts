@@ -4,7 +4,7 @@
  * The files are compared with the commit that the work tree was opened at, by an index of our own. Whether the tool committed,
  * staged or stashed has no say.
  */
-import { mkdir, rm } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeCommit, type Person } from './commit.js';
 import {
@@ -22,6 +22,7 @@ import { patchEntries, type PatchEntry } from './patch-entries.js';
 import { readPatchFile } from './patch-file.js';
 import { moveRefs, readRef } from './refs.js';
 import { gitIn, line, type Repository } from './repository.js';
+import { treeOfCommit } from './commit-facts.js';
 import { takeSnapshot, type WorkSnapshot } from './work-snapshot.js';
 
 export interface CaptureRequest {
@@ -116,12 +117,15 @@ async function capture(
   const { repository, git, base } = worktree;
   const { id, atSec, message } = request;
   const { tree } = snapshot;
-  const baseTree = line(await git.run(['rev-parse', '--verify', `${base}^{tree}`]));
-  const entries = tree === baseTree ? [] : await patchEntries(git.run, baseTree, tree);
+  const baseTree = await treeOfCommit(git.run, base);
+  const isChanged = tree !== baseTree;
+  const [entries, written, toolCommit] = await Promise.all([
+    isChanged ? patchEntries(git.run, baseTree, tree) : [],
+    isChanged ? writePatch(worktree, request.file, baseTree, tree) : null,
+    commitOfTool(worktree),
+  ]);
   const leftOut = [...snapshot.leftOut, ...(await converted(worktree, entries))];
-  const toolCommit = await commitOfTool(worktree);
   const stored = await storeEvidence(git, leftOut, limits);
-  const written = tree === baseTree ? null : await writePatch(worktree, request.file, baseTree, tree);
   const refs: Record<string, string> = {};
   const scratch = join(dirname(git.index), 'tmp');
   await mkdir(scratch, { recursive: true });
@@ -204,42 +208,45 @@ async function writePatch(
       `the work tree is ${tree} and its base ${baseTree}, but the patch between them is empty`,
     );
   }
-  const env = { GIT_INDEX_FILE: `${git.index}.proof` };
+  const proof = `${git.index}.proof`;
   try {
-    await git.run(['read-tree', baseTree], { env });
-    const applied = await git.run(['apply', '--cached', '--binary', '--whitespace=nowarn', file], {
-      env,
-      accept: [0, 1, 128],
-    });
-    if (applied.exitCode !== 0)
-      throw new CaptureFailed(
-        'does-not-apply',
-        `the patch does not apply to its own base: ${applied.stderr}`,
-      );
-    const result = line(await git.run(['write-tree'], { env }));
-    if (result !== tree)
+    // The files were laid out with an index of the base: it need not be made again. A tool that got at it has no say, though.
+    await copyFile(git.index, proof);
+    if ((await applied(git, proof, file)).tree === tree) return read;
+    await git.run(['read-tree', '--reset', baseTree], { env: { GIT_INDEX_FILE: proof } });
+    const result = await applied(git, proof, file);
+    if (result.tree === tree) return read;
+    if (result.tree !== null)
       throw new CaptureFailed(
         'other-tree',
-        `the patch makes ${result} of its base, not ${tree} as the work tree is`,
+        `the patch makes ${result.tree} of its base, not ${tree} as the work tree is`,
       );
+    throw new CaptureFailed('does-not-apply', `the patch does not apply to its own base: ${result.said}`);
   } finally {
-    await rm(env.GIT_INDEX_FILE, { force: true });
+    await rm(proof, { force: true });
   }
-  return read;
+}
+
+/** Applies a patch to what an index holds; no tree when it does not apply. */
+async function applied(
+  { run }: OwnWorktree['git'],
+  index: string,
+  file: string,
+): Promise<{ tree: string | null; said: string }> {
+  const env = { GIT_INDEX_FILE: index };
+  const args = ['apply', '--cached', '--binary', '--whitespace=nowarn', file];
+  const { exitCode, stderr } = await run(args, { env, accept: [0, 1, 128] });
+  return { tree: exitCode === 0 ? line(await run(['write-tree'], { env })) : null, said: stderr };
 }
 
 /** Returns the commit that HEAD of the work tree was left at, when it is not the one it began with. */
 async function commitOfTool({ note, repository, git, base }: OwnWorktree): Promise<string | null> {
   if (note.adminDir === null) return null; // a clone's commits are its own; its files are captured
-  const text = line(
-    await gitIn(
-      repository,
-      ['rev-parse', '--verify', '--quiet', `worktrees/${note.adminDir.split('/').at(-1)!}/HEAD^{commit}`],
-      {
-        accept: [0, 1, 128],
-      },
-    ),
-  );
+  const head = await readFile(join(note.adminDir, 'HEAD'), 'latin1').catch(() => '');
+  if (head === `${base}\n`) return null; // as it was made
+  const name = `worktrees/${note.adminDir.split('/').at(-1)!}/HEAD^{commit}`;
+  const accept = [0, 1, 128];
+  const text = line(await gitIn(repository, ['rev-parse', '--verify', '--quiet', name], { accept }));
   if (!/^[0-9a-f]{40,64}$/.test(text) || text === base) return null;
   const known = await git.run(['cat-file', '-e', `${text}^{commit}`], { accept: [0, 1, 128] });
   return known.exitCode === 0 ? text : null;
@@ -252,7 +259,6 @@ async function setRefs(
   id: string,
 ): Promise<void> {
   for (const [ref, to] of Object.entries(refs)) {
-    if ((await readRef(repository, ref)) === to) continue;
     const moved = await moveRefs(repository, [{ ref, from: null, to }], 'planwright: capture');
     if (moved.kind === 'moved' || (await readRef(repository, ref)) === to) continue;
     throw new CaptureFailed(

@@ -1,12 +1,14 @@
 /**
  * Removing work trees of ours: never one with something in it that was not captured.
  */
-import { chmod, lstat, mkdir, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, rename } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { lifeOf } from '../../os/process-identity.mjs';
 import { capturePatch, evidenceRef, patchRef, type CapturedPatch } from './capture-patch.js';
-import { listBelow } from './odd-files.js';
+import { treeOfCommit } from './commit-facts.js';
+import { keepFiles, sweepKept } from './kept-files.js';
+import { removeTree } from './remove-tree.js';
 import {
   findOwnWorktree,
   forgetLinked,
@@ -18,7 +20,6 @@ import {
   type OwnWorktree,
   type WorktreeNote,
 } from './own-worktree.js';
-import { fileBytes } from './path-bytes.js';
 import { readRefs } from './refs.js';
 import { NoRepository, openRepository, type Repository } from './repository.js';
 import { takeSnapshot } from './work-snapshot.js';
@@ -45,8 +46,9 @@ export const leftoverId = (id: string): string => `leftover/${id}`;
 /** Removes a work tree. What is in it and was not captured is captured first. Safe to run again after a kill. */
 export async function closeOwnWorktree(worktree: OwnWorktree, request: CloseRequest): Promise<Closed> {
   const isKept = request.isStill === true && request.captured !== null;
-  const saved = !isKept && (await isIntact(worktree)) ? await saveRest(worktree, request) : null;
-  await removeOwnWorktree(worktree);
+  const intact = await isIntact(worktree);
+  const saved = !isKept && intact ? await saveRest(worktree, request) : null;
+  await removeOwnWorktree(worktree, intact);
   return { saved };
 }
 
@@ -68,10 +70,8 @@ async function saveRest(worktree: OwnWorktree, request: CloseRequest): Promise<C
   return patch.commit === null && patch.evidence === null ? null : patch;
 }
 
-async function isAsOpened({ git, base }: OwnWorktree, tree: string): Promise<boolean> {
-  const answer = await git.run(['rev-parse', '--verify', `${base}^{tree}`]);
-  return answer.stdout.toString('latin1').trim() === tree;
-}
+const isAsOpened = async ({ git, base }: OwnWorktree, tree: string): Promise<boolean> =>
+  (await treeOfCommit(git.run, base)) === tree;
 
 /** A name that no capture has yet: two attempts of the same name may both have left something. */
 async function freeId(repository: Repository, id: string): Promise<string> {
@@ -91,30 +91,21 @@ export async function isIntact({ path, note }: OwnWorktree): Promise<boolean> {
   }
 }
 
-/** Removes a work tree whose content is kept, or worth nothing. */
-export async function removeOwnWorktree({ id, path, repository, git }: OwnWorktree): Promise<void> {
+/**
+ * Removes a work tree whose content is kept, or worth nothing.
+ *
+ * @param mayKeep - its files may be used again, if it was opened so
+ */
+export async function removeOwnWorktree(worktree: OwnWorktree, mayKeep = false): Promise<void> {
+  const { id, path, repository, git } = worktree;
   const own = join(git.index, '..');
   const gone = join(own, '..', '..', '.gone', `${id}-${randomBytes(4).toString('hex')}`);
   await mkdir(join(gone, '..'), { recursive: true, mode: 0o700 });
   // First out of the way, at once: a kill in the middle leaves no half of a work tree behind.
   await rename(path, gone).catch(ifMissing);
   await worktreesLocked(repository, () => forgetLinked(repository, path));
-  await removeTree(gone);
+  if (!(mayKeep && (await keepFiles(join(own, '..', '..'), git, gone)))) await removeTree(gone);
   await removeTree(own);
-}
-
-/** Removes a directory, also one with directories in it that may not be written to. */
-export async function removeTree(path: string): Promise<void> {
-  try {
-    await rm(path, { recursive: true, force: true });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
-    await chmod(path, 0o700);
-    for (const entry of await listBelow(path, '.', { mends: true })) {
-      if (entry.isDirectory) await chmod(fileBytes(path, entry.path), 0o700);
-    }
-    await rm(path, { recursive: true, force: true });
-  }
 }
 
 function ifMissing(error: unknown): void {
@@ -144,6 +135,7 @@ export async function sweepWorktrees(
   const top = join(home, 'worktrees');
   for (const folder of (await namesIn(top)).map((name) => join(top, name))) {
     await removeTree(join(folder, '.gone'));
+    await sweepKept(folder);
     for (const id of await namesIn(join(folder, '.own'))) {
       const note = readNote(folder, id);
       if (note === null || lifeOf(note.worker) !== 'dead' || now - note.openedAt < olderThanMs) continue;

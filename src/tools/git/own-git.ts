@@ -49,14 +49,17 @@ export async function prepareOwnGit(directory: string, repository: Repository): 
   await rm(gitDir, { recursive: true, force: true });
   for (const folder of ['refs', 'objects', 'info']) await mkdir(join(gitDir, folder), { recursive: true });
   await writeFile(join(gitDir, 'HEAD'), 'ref: refs/heads/none\n');
-  const ignore = await pathSetting(repository, 'core.excludesFile', 'ignore');
-  const attributes = await pathSetting(repository, 'core.attributesFile', 'attributes');
+  const [ignore, attributes, config] = await Promise.all([
+    pathSetting(repository, 'core.excludesFile', 'ignore'),
+    pathSetting(repository, 'core.attributesFile', 'attributes'),
+    configuration(repository, gitDir),
+  ]);
   await writeFile(join(gitDir, 'ignore'), await textOf(ignore));
   await writeFile(join(gitDir, 'attributes'), await textOf(attributes));
   for (const name of ['exclude', 'attributes']) {
     await writeFile(join(info, name), await textOf(join(repository.commonDir, 'info', name)));
   }
-  await writeFile(join(gitDir, 'config'), await configuration(repository, gitDir));
+  await writeFile(join(gitDir, 'config'), config);
 }
 
 /** A word of the configuration that says how files look, and what it may be. */

@@ -6,15 +6,17 @@
  * directory of our own (own-git.ts).
  */
 import { createHash } from 'node:crypto';
-import { copyFile, lstat, mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { copyFile, lstat, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { readJson, writeJson } from '../../os/json-file.js';
 import { lifeOf, ownIdentity, type ProcessIdentity } from '../../os/process-identity.mjs';
 import { ensureSpace, isDiskFull } from './disk-space.js';
+import { cleanse, dropAllKept, dropKept, noteLayout, takeKept, type KeptFiles } from './kept-files.js';
 import { makeClone } from './own-clone.js';
 import { ownGit, prepareOwnGit, type OwnGit } from './own-git.js';
 import { takeLock } from './process-lock.js';
-import { gitIn, line, type Repository } from './repository.js';
+import { removeTree } from './remove-tree.js';
+import { gitIn, type Repository } from './repository.js';
 import { copyIncluded, type Included } from './worktree-include.js';
 import { WorktreeRefused } from './worktree-refused.js';
 
@@ -82,6 +84,8 @@ export interface WorktreeRequest {
   readonly minFreeBytes?: number;
   /** Whether files that `.worktreeinclude` names are copied in; default true. */
   readonly includes?: boolean;
+  /** Whether files that an earlier one left may be used again; default false: each file is laid out anew. */
+  readonly reuses?: boolean;
 }
 
 const MIN_FREE_BYTES = 256 * 1024 * 1024;
@@ -169,7 +173,12 @@ export async function openOwnWorktree(
       `"${join(folder, id)}" is there, and nothing says whose it is; move it away`,
     );
   }
-  await ensureSpace(home, request.minFreeBytes ?? MIN_FREE_BYTES, `work tree "${id}"`);
+  const ensure = (): Promise<void> =>
+    ensureSpace(home, request.minFreeBytes ?? MIN_FREE_BYTES, `work tree "${id}"`);
+  await ensure().catch(async () => {
+    await dropAllKept(folder);
+    await ensure();
+  });
   return make(repository, folder, request);
 }
 
@@ -210,17 +219,23 @@ async function make(repository: Repository, folder: string, request: WorktreeReq
       await worktreesLocked(repository, () => gitIn(repository, args));
     }
     const git = ownGit(own, path, repository.commonDir);
-    await git.run(['read-tree', '--reset', '-u', commit]);
-    const adminDir = line(
-      await gitIn({ ...repository, workTree: path }, ['rev-parse', '--absolute-git-dir']),
-    );
+    const mayReuse = request.reuses === true && isolation === 'worktree';
+    const old = mayReuse ? await takeKept(folder, git, repository, commit) : null;
+    if (old === null || !(await putBack(old, git, commit))) {
+      await git.run(['read-tree', '--reset', '-u', commit]);
+    }
+    if (mayReuse) await noteLayout(git, commit);
+    const link = isolation === 'clone' ? null : await readFile(join(path, '.git'), 'utf8');
+    // "gitdir: …", as git has just written it.
+    const adminDir =
+      link === null ? join(path, '.git') : resolve(path, link.trimEnd().slice('gitdir: '.length));
     await copyFile(git.index, join(adminDir, 'index'));
     const included = request.includes === false ? [] : await copyIncluded(repository, git);
     const note: WorktreeNote = {
       ...making,
       state: 'ready',
       inode: (await lstat(path)).ino,
-      link: isolation === 'clone' ? null : await readFile(join(path, '.git'), 'utf8'),
+      link,
       adminDir: isolation === 'clone' ? null : adminDir,
       included,
     };
@@ -238,6 +253,25 @@ async function make(repository: Repository, folder: string, request: WorktreeReq
     }
     throw error;
   }
+}
+
+/** Puts kept files in the place of the empty work tree. Returns false when it is empty still. */
+async function putBack(old: KeptFiles, git: OwnGit, commit: string): Promise<boolean> {
+  const { workTree, index } = git;
+  const link = await readFile(join(workTree, '.git'), 'utf8');
+  await rm(workTree, { recursive: true });
+  await rename(old.files, workTree);
+  await rename(old.index, index);
+  await dropKept(old);
+  const isClean = await cleanse(git, old.commit, commit);
+  if (!isClean) {
+    await rm(index);
+    await removeTree(workTree);
+    await mkdir(workTree);
+  }
+  await rm(join(workTree, '.git'), { recursive: true, force: true });
+  await writeFile(join(workTree, '.git'), link);
+  return isClean;
 }
 
 const worktreeOf = (

@@ -8,7 +8,7 @@ import { copyIndex, MAX_LISTING, type OwnGit } from './own-git.js';
 import type { OwnWorktree } from './own-worktree.js';
 import { bytesFromPath, fields, fileBytes, pathFromBytes } from './path-bytes.js';
 import { line } from './repository.js';
-import { isSubmodule } from './tree.js';
+import { submodulesOf } from './commit-facts.js';
 
 export interface WorkSnapshot {
   readonly tree: string;
@@ -34,7 +34,7 @@ export async function takeSnapshot(
   try {
     const odd = await findOddFiles(git.workTree);
     await copyIndex(git.index, index);
-    const submodules = await submodulesIn(git, index);
+    const submodules = await submodulesOf(git.run, worktree.base);
     await addAll(git, index, odd.repositories);
     const added = note.included.map(({ path }) => path);
     const litter = await unwanted(
@@ -98,19 +98,6 @@ async function othersThan(git: OwnGit, index: string): Promise<string[]> {
   });
   // One that ends in "/" is a repository.
   return [...fields(answer.stdout)].filter((path) => path.at(-1) !== 0x2f).map(pathFromBytes);
-}
-
-async function submodulesIn(git: OwnGit, index: string): Promise<string[]> {
-  const answer = await git.run(['ls-files', '-z', '--stage'], {
-    env: { GIT_INDEX_FILE: index },
-    maxBytes: MAX_LISTING,
-  });
-  const found: string[] = [];
-  for (const field of fields(answer.stdout)) {
-    if (isSubmodule(field.toString('latin1', 0, 6)))
-      found.push(pathFromBytes(field.subarray(field.indexOf(9) + 1)));
-  }
-  return found;
 }
 
 async function allBelow(git: OwnGit, path: string, reason: LeftOut['reason']): Promise<LeftOut[]> {

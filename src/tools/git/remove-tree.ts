@@ -1,0 +1,20 @@
+/**
+ * Removing a directory that a tool has been in.
+ */
+import { chmod, rm } from 'node:fs/promises';
+import { listBelow } from './odd-files.js';
+import { fileBytes } from './path-bytes.js';
+
+/** Removes a directory, also one with directories in it that may not be written to. */
+export async function removeTree(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+    await chmod(path, 0o700);
+    for (const entry of await listBelow(path, '.', { mends: true })) {
+      if (entry.isDirectory) await chmod(fileBytes(path, entry.path), 0o700);
+    }
+    await rm(path, { recursive: true, force: true });
+  }
+}
