@@ -17,6 +17,7 @@ import { defineFromSpec } from '../workstream/from-spec.js';
 import { addSet, optionsOf, type SetFlags } from '../workstream/set-options.js';
 import { defineNext } from '../workstream/next.js';
 import { defineStatus } from '../workstream/status.js';
+import { defineSync } from '../workstream/sync.js';
 import { printReport, runSet, showSet, type ReportFlags, type RunFlags } from '../workstream-run.js';
 
 export function define(command: Command, host: Host): void {
@@ -75,6 +76,7 @@ export function define(command: Command, host: Host): void {
   });
   defineNext(command, host);
   defineStatus(command, host);
+  defineSync(command, host);
   defineFromSpec(command, host);
   examples(
     command,
@@ -87,6 +89,7 @@ export function define(command: Command, host: Host): void {
     'planwright workstream setup',
     'planwright workstream next --dry-run',
     'planwright workstream status --report',
+    'planwright workstream sync --dry-run',
     'planwright workstream from-spec --change-id add-search --dry-run',
   );
 }
