@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stateHome } from '../../home.js';
-import { removeTree } from '../git/close-worktree.js';
+import { removeTree } from '../git/remove-tree.js';
 import { seeThrough } from '../git/ending.js';
 import { forgetLinked } from '../git/own-worktree.js';
 import { LockUnavailable, takeLock } from '../git/process-lock.js';
