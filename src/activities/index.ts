@@ -9,9 +9,11 @@ import { fileNameOf } from '../tools/git/names.js';
 import { openContainment } from '../tools/process/index.js';
 import { sweepAllGates } from '../tools/safe-merge/leftovers.js';
 import type { LandingActivities } from '../workflows/landing-api.js';
+import type { JobActivities } from '../workflows/job-api.js';
 import type { Activities, HostActivities } from './api.js';
 import { beating } from './beating.js';
 import { findEnded } from './find-ended.js';
+import { findJobs } from './job/find-jobs.js';
 import { sweepOrphans } from './leftovers.js';
 import { readLogIn } from './read-log.js';
 import { requestCancel } from './request-cancel.js';
@@ -33,7 +35,7 @@ export interface World {
 }
 
 export interface WorkerActivities {
-  readonly activities: Activities & HostActivities & WorkstreamActivities & LandingActivities;
+  readonly activities: Activities & HostActivities & JobActivities & WorkstreamActivities & LandingActivities;
   close(): Promise<void>;
 }
 
@@ -63,6 +65,7 @@ export async function openActivities(world: World, tell: Tell): Promise<WorkerAc
       readLog: readLogIn(world.home),
       requestCancel,
       findEnded,
+      findJobs,
     },
     close: () => containment.close(),
   };

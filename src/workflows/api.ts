@@ -124,9 +124,11 @@ export interface LegInput {
   readonly execution?: string;
 }
 
-/** What a leg returns, and a run that succeeded. */
+/** What a leg returns, and a run that succeeded. A run that failed has the same two as the details of its failure. */
 export interface RunEnd {
   readonly head: RunHead;
+  /** What became of the one step, of a plan that has only one. */
+  readonly only?: StepRecord;
 }
 
 /** Signals between legs. Down: chunks of the hand-over, outcomes of steps still running above. Up: steps to be stopped. */

@@ -1,4 +1,6 @@
 /** The workflow bundle: everything exported here is a workflow type. */
+export { runJob } from './job.js';
+export { keepJobs } from './job-queue.js';
 export { landPatches } from './landing.js';
 export { keepLease } from './lease.js';
 export { readHostLog } from './read-log.js';

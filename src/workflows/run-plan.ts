@@ -13,9 +13,10 @@ import {
 import { ApplicationFailureCategory } from '@temporalio/common';
 import type { Activities } from '../activities/api.js';
 import { takeOver } from '../plan/hand-over.js';
-import type { RunHead } from '../plan/record.js';
+import type { RunHead, StepRecord } from '../plan/record.js';
 import { leasesOf } from '../plan/lease-names.js';
 import { newRun } from '../plan/schedule.js';
+import { stepRecord } from '../plan/view.js';
 import { unpackPlan } from '../plan/wire.js';
 import { LEG_EVENTS, type LegInput, type RunEnd, type RunInput } from './api.js';
 import { FAILED_STEP, RUN_STATE } from './attributes.js';
@@ -40,6 +41,7 @@ export async function runPlan(input: RunInput): Promise<RunEnd> {
   const { origin, priority, legEvents = LEG_EVENTS, inherited = {} } = input;
   const createdAt = startTime.getTime();
   const outer = CancellationScope.current();
+  let only: StepRecord | null = null;
   const head = await run(
     {
       ...{ runId: workflowId, execution, leg: 0, origin, priority },
@@ -50,7 +52,9 @@ export async function runPlan(input: RunInput): Promise<RunEnd> {
       const plan = unpackPlan(text);
       const names = leasesOf(plan);
       if (names.length > 0) await startWarden({ run: workflowId, execution, names });
-      return leg.drive(newRun(plan, await judgeFor(plan), Date.now(), input.reuse));
+      const ended = await leg.drive(newRun(plan, await judgeFor(plan), Date.now(), input.reuse));
+      if (leg.run?.plan.steps.length === 1) only = stepRecord(leg.run, 0, null);
+      return ended;
     },
   );
   if (input.searchAttributes) {
@@ -59,7 +63,7 @@ export async function runPlan(input: RunInput): Promise<RunEnd> {
       { key: FAILED_STEP, value: head.failedStep },
     ]);
   }
-  return endRun(head, outer);
+  return endRun(head, only, outer);
 }
 
 /** Goes on with a run where the leg before left off. */
@@ -118,10 +122,10 @@ async function writeRecord({ runId, leg }: Place): Promise<void> {
   await activities.writeRecord({ runId, leg }).catch(() => undefined);
 }
 
-async function endRun(head: RunHead, outer: CancellationScope): Promise<RunEnd> {
+async function endRun(head: RunHead, only: StepRecord | null, outer: CancellationScope): Promise<RunEnd> {
   switch (head.state) {
     case 'succeeded':
-      return { head };
+      return { head, ...(only === null ? {} : { only }) };
     case 'canceled':
       if (!outer.consideredCancelled) await cancelNatively(outer);
       throw new CancelledFailure(head.message ?? 'canceled');
@@ -131,7 +135,7 @@ async function endRun(head: RunHead, outer: CancellationScope): Promise<RunEnd> 
         type: 'RunFailed',
         nonRetryable: true,
         category: ApplicationFailureCategory.BENIGN,
-        details: [head],
+        details: only === null ? [head] : [head, only],
       });
   }
 }

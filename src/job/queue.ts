@@ -1,0 +1,300 @@
+/**
+ * The queue of jobs: who has a place, who is next, who waits for whom. Pure: time comes in as an argument, and what the
+ * jobs are to be told goes out as news.
+ */
+import type { FinalJobState } from './job.js';
+
+/** A job that asks for a place. `execution` tells one run of its workflow from another of the same id. */
+export interface JobAsk {
+  readonly id: string;
+  readonly execution: string;
+  /** 0 goes first. */
+  readonly rank: number;
+  /** When it was submitted; a job that comes back keeps it. Milliseconds since 1970. */
+  readonly queuedAt: number;
+  readonly dependsOn: readonly string[];
+}
+
+export interface QueuedJob extends JobAsk {
+  /** `told-off`: it was told that it cannot run, and will say that it has ended. */
+  readonly state: 'waiting' | 'queued' | 'running' | 'told-off';
+  /** Of `dependsOn`, or jobs that took over from them: those that have not ended. */
+  readonly waitsFor: readonly string[];
+  /** What is waited for must have been submitted by then. */
+  readonly deadlineAt: number;
+}
+
+/** A queue on its way to the next execution of its workflow. */
+export interface QueueState {
+  readonly name: string;
+  /** How many jobs may run at once. 0: the workers are stopped. */
+  readonly places: number;
+  /** A job that waits so long for a place moves up by one priority, again and again; 0: never. */
+  readonly ageingMs: number;
+  /** So long a job waits for one that nobody has submitted. */
+  readonly unknownMs: number;
+  readonly jobs: readonly QueuedJob[];
+}
+
+export const newQueue = (name: string): QueueState => ({
+  name,
+  places: 0,
+  ageingMs: 15 * 60_000,
+  unknownMs: 60 * 60_000,
+  jobs: [],
+});
+
+/** How a job ended, as far as others depend on it. */
+export type JobEnding =
+  | { readonly state: Exclude<FinalJobState, 'escalated'> }
+  | { readonly state: 'escalated'; readonly to: string };
+
+/** What a job of this id is, by the server: null for none. */
+export type Found = JobEnding | { readonly state: 'open' } | null;
+
+/** What a job is told. */
+export type JobNews =
+  | { readonly kind: 'go'; readonly rank: number }
+  /** What it depends on is there; it waits for a place now. */
+  | { readonly kind: 'queued' }
+  | { readonly kind: 'fail'; readonly reason: string };
+
+export interface Told {
+  readonly job: JobAsk;
+  readonly news: JobNews;
+}
+
+export class JobQueue {
+  readonly name: string;
+  places: number;
+  ageingMs: number;
+  unknownMs: number;
+  readonly #jobs: Map<string, QueuedJob>;
+  #running = 0;
+  /** Ids that are waited for and are not in the queue: to be looked for, or looked for already. */
+  readonly #outside = new Map<string, 'to-find' | 'finding' | 'unknown' | 'open'>();
+  /** Once those that are looked for are found: what is unknown then will not come any more. */
+  #sealing = false;
+  #told: Told[] = [];
+
+  constructor({ name, places, ageingMs, unknownMs, jobs }: QueueState) {
+    this.name = name;
+    this.places = places;
+    this.ageingMs = ageingMs;
+    this.unknownMs = unknownMs;
+    this.#jobs = new Map(jobs.map((job) => [job.id, job]));
+    this.#running = jobs.filter(({ state }) => state === 'running').length;
+    for (const job of jobs) this.#lookOutside(job);
+  }
+
+  state(): QueueState {
+    const { name, places, ageingMs, unknownMs } = this;
+    return { name, places, ageingMs, unknownMs, jobs: [...this.#jobs.values()] };
+  }
+
+  get size(): number {
+    return this.#jobs.size;
+  }
+
+  get running(): readonly QueuedJob[] {
+    return this.#running === 0 ? [] : [...this.#jobs.values()].filter(({ state }) => state === 'running');
+  }
+
+  /** Takes in a job that wants to run. Who asks twice has not heard. */
+  ask(ask: JobAsk, now: number): void {
+    const before = this.#jobs.get(ask.id);
+    if (before?.execution === ask.execution) {
+      if (before.state === 'running') this.#tell(before, { kind: 'go', rank: before.rank });
+      return;
+    }
+    if (before !== undefined) this.#remove(before);
+    const circle = this.#circleOf(ask);
+    if (circle !== null) {
+      this.#set({ ...ask, state: 'told-off', waitsFor: [], deadlineAt: now });
+      this.#tell(ask, { kind: 'fail', reason: `its dependencies go in a circle: ${circle.join(' → ')}` });
+      return;
+    }
+    this.#outside.delete(ask.id);
+    const waitsFor = [...new Set(ask.dependsOn)];
+    const state = waitsFor.length === 0 ? 'queued' : 'waiting';
+    const job: QueuedJob = { ...ask, state, waitsFor, deadlineAt: now + this.unknownMs };
+    this.#set(job);
+    this.#lookOutside(job);
+  }
+
+  /** Takes in the end of a job, or that it gave its place back (`null`) and will ask again. */
+  end(id: string, execution: string, how: JobEnding | null): void {
+    const job = this.#jobs.get(id);
+    // An old execution of a job that was replaced says nothing of the new one.
+    if (job !== undefined && job.execution !== execution) return;
+    if (job !== undefined) this.#remove(job);
+    if (how !== null) this.#settle(id, how);
+  }
+
+  /** Gives free places to those that come first. */
+  grant(now: number): void {
+    const free = this.places - this.#running;
+    if (free <= 0) return;
+    for (let count = 0; count < free; count += 1) {
+      const next = this.#next(now);
+      if (next === null) return;
+      this.#set({ ...next.job, state: 'running' });
+      this.#tell(next.job, { kind: 'go', rank: next.rank });
+    }
+  }
+
+  #next(now: number): { readonly job: QueuedJob; readonly rank: number } | null {
+    let best: { readonly job: QueuedJob; readonly rank: number } | null = null;
+    for (const job of this.#jobs.values()) {
+      if (job.state !== 'queued') continue;
+      const rank = this.#rankNow(job, now);
+      if (best === null || isBefore(job, rank, best.job, best.rank)) best = { job, rank };
+    }
+    return best;
+  }
+
+  /** Returns ids that the server is to be asked about; they are not returned again. */
+  takeToFind(most: number): string[] {
+    const ids: string[] = [];
+    for (const [id, how] of this.#outside) {
+      if (how !== 'to-find') continue;
+      if (ids.length >= most) break;
+      ids.push(id);
+      this.#outside.set(id, 'finding');
+    }
+    return ids;
+  }
+
+  get isFinding(): boolean {
+    return [...this.#outside.values()].some((how) => how === 'to-find' || how === 'finding');
+  }
+
+  /** Takes in what the server said. */
+  found(results: Readonly<Record<string, Found>>, now: number): void {
+    for (const [id, found] of Object.entries(results)) {
+      if (!this.#outside.has(id)) continue; // it has asked meanwhile
+      if (found === null || found.state === 'open') {
+        this.#outside.set(id, found === null ? 'unknown' : 'open');
+        continue;
+      }
+      this.#outside.delete(id);
+      this.#settle(id, found);
+    }
+    if (this.isFinding) return;
+    const isSealing = this.#sealing;
+    this.#sealing = false;
+    for (const job of [...this.#jobs.values()]) {
+      if (job.state !== 'waiting' || (!isSealing && job.deadlineAt > now)) continue;
+      const missing = job.waitsFor.find((id) => this.#outside.get(id) === 'unknown');
+      if (missing === undefined) continue;
+      const why = isSealing
+        ? 'was not submitted before the queue was sealed'
+        : `was not submitted within ${Math.round(this.unknownMs / 1000)} s`;
+      this.#tellOff(job, `dependency "${missing}" ${why}`);
+    }
+  }
+
+  /** Nothing more comes: jobs that wait for what nobody submitted fail, once the server has been asked again. */
+  seal(): void {
+    this.#sealing = true;
+    for (const id of this.#outside.keys()) this.#outside.set(id, 'to-find');
+  }
+
+  /** Looks for overdue jobs: what they wait for is asked about again. */
+  lookAtDeadlines(now: number): void {
+    for (const job of this.#jobs.values()) {
+      if (job.state !== 'waiting' || job.deadlineAt > now) continue;
+      for (const id of job.waitsFor) if (this.#outside.has(id)) this.#outside.set(id, 'to-find');
+    }
+  }
+
+  get hasOutside(): boolean {
+    return this.#outside.size > 0;
+  }
+
+  takeTold(): Told[] {
+    const told = this.#told;
+    this.#told = [];
+    return told;
+  }
+
+  #rankNow({ rank, queuedAt }: QueuedJob, now: number): number {
+    if (this.ageingMs === 0) return rank;
+    return Math.max(0, rank - Math.floor(Math.max(0, now - queuedAt) / this.ageingMs));
+  }
+
+  #tell(job: JobAsk, news: JobNews): void {
+    this.#told.push({ job, news });
+  }
+
+  #tellOff(job: QueuedJob, reason: string): void {
+    this.#set({ ...job, state: 'told-off', waitsFor: [] });
+    this.#tell(job, { kind: 'fail', reason });
+  }
+
+  #set(job: QueuedJob): void {
+    if (this.#jobs.get(job.id)?.state === 'running') this.#running -= 1;
+    if (job.state === 'running') this.#running += 1;
+    this.#jobs.set(job.id, job);
+  }
+
+  #remove(job: QueuedJob): void {
+    if (job.state === 'running') this.#running -= 1;
+    this.#jobs.delete(job.id);
+  }
+
+  #lookOutside({ waitsFor }: QueuedJob): void {
+    for (const id of waitsFor) if (!this.#jobs.has(id)) this.#outside.set(id, 'to-find');
+  }
+
+  #settle(id: string, how: JobEnding): void {
+    for (const job of [...this.#jobs.values()]) {
+      if (job.state !== 'waiting' || !job.waitsFor.includes(id)) continue;
+      switch (how.state) {
+        case 'completed':
+          this.#waitFor(
+            job,
+            job.waitsFor.filter((other) => other !== id),
+          );
+          break;
+        case 'escalated':
+          this.#waitFor(job, [...new Set(job.waitsFor.map((other) => (other === id ? how.to : other)))]);
+          break;
+        case 'failed':
+        case 'cancelled':
+          this.#tellOff(job, `dependency "${id}" ${how.state === 'failed' ? 'failed' : 'was cancelled'}`);
+          break;
+        default:
+          how satisfies never;
+      }
+    }
+  }
+
+  #waitFor(job: QueuedJob, waitsFor: readonly string[]): void {
+    const isReady = waitsFor.length === 0;
+    const changed: QueuedJob = { ...job, waitsFor, state: isReady ? 'queued' : 'waiting' };
+    this.#set(changed);
+    if (isReady) this.#tell(job, { kind: 'queued' });
+    else this.#lookOutside(changed);
+  }
+
+  /** Returns the circle that a job would close, from it to it; null when there is none. */
+  #circleOf({ id, dependsOn }: JobAsk): string[] | null {
+    const from = new Map<string, string>(dependsOn.map((other) => [other, id]));
+    for (const [other] of from) {
+      if (other === id) break;
+      for (const next of this.#jobs.get(other)?.waitsFor ?? []) if (!from.has(next)) from.set(next, other);
+    }
+    if (!from.has(id)) return null;
+    const way = [id];
+    for (let at = from.get(id)!; at !== id; at = from.get(at)!) way.unshift(at);
+    return [id, ...way];
+  }
+}
+
+/** By priority, then by time, then by name. */
+function isBefore(a: QueuedJob, rankA: number, b: QueuedJob, rankB: number): boolean {
+  if (rankA !== rankB) return rankA < rankB;
+  if (a.queuedAt !== b.queuedAt) return a.queuedAt < b.queuedAt;
+  return a.id < b.id;
+}

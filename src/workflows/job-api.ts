@@ -1,0 +1,154 @@
+/**
+ * How the world, jobs and their queue talk to each other: names and shapes. Types and names only.
+ */
+import type { EscalationRules } from '../job/escalation.js';
+import type { FinalJobState, Job, JobState } from '../job/job.js';
+import type { Found, JobAsk, JobEnding, QueueState } from '../job/queue.js';
+import type { RetryPolicy } from '../job/retry.js';
+import type { Priority } from '../plan/plan.js';
+import type { Tool } from '../workstream/tool/registry.js';
+
+/** The workflow of one job, from its submission to its end. What it runs is a run of its own (`runPlan`), its child. */
+export const JOB_WORKFLOW = 'runJob';
+/** Workflow ids of jobs. The name of a queue has no "~", so the ids of one queue are those with this beginning. */
+export const jobPrefix = (queue: string): string => `job~${queue}~`;
+export const jobWorkflowId = (queue: string, id: string): string => `${jobPrefix(queue)}${id}`;
+
+/** The id of a run of a job. Nothing of it may lead elsewhere as a path, and no two executions have one name. */
+export const jobRunId = (queue: string, id: string, number: number, execution: string): string => {
+  const safe = id.replace(/\.{2,}/g, '.').replace(/^[^A-Za-z0-9]+/, '');
+  return `${jobPrefix(queue)}${safe.slice(0, 100) || 'job'}~${number}.${execution.slice(0, 8)}`;
+};
+
+export interface JobInput {
+  readonly queue: string;
+  readonly job: Job;
+  readonly priority: Priority;
+  /** All that it waits for: of its file and of its submission. */
+  readonly dependsOn: readonly string[];
+  /** When it was submitted. */
+  readonly queuedAt: number;
+  /** How often the job ran before under this id. */
+  readonly runsBefore: number;
+  /** Absolute: where it runs. */
+  readonly root: string;
+  readonly actor: string;
+  readonly engineVersion: string;
+  readonly retry: RetryPolicy;
+  readonly rules: EscalationRules;
+  /** The tools that may come to work on it, by name. */
+  readonly tools: Readonly<Record<string, Tool>>;
+}
+
+/** What lists read of a job without asking anybody: the memo of its workflow. */
+export interface JobMemo {
+  readonly priority: Priority;
+  readonly dependsOn: readonly string[];
+  readonly queuedAt: number;
+  /** Of its content: the same id with the same hash is the same job. */
+  readonly hash: string;
+  readonly tool: string;
+  readonly workstream: string;
+  readonly runsBefore: number;
+  /** The id of its newest run; null before the first. */
+  readonly run: string | null;
+}
+
+/** A change of a job's state, for its history. */
+export interface JobChange {
+  readonly at: number;
+  readonly state: JobState;
+  /** Why, where that is not plain. */
+  readonly reason: string | null;
+}
+
+/** All that is known of a job. What its workflow returns, or fails with, and answers to the query. */
+export interface JobView {
+  readonly id: string;
+  readonly state: JobState;
+  readonly priority: Priority;
+  readonly dependsOn: readonly string[];
+  readonly queuedAt: number;
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+  /** Of its newest run, where it is known: see `src/job/exit-code.ts`. */
+  readonly exitCode: number | null;
+  readonly error: string | null;
+  readonly retries: number;
+  readonly run: string | null;
+  readonly escalatedTo: string | null;
+  readonly changes: readonly JobChange[];
+}
+
+export interface JobEnd extends JobView {
+  readonly state: FinalJobState;
+}
+
+/** The type of the failure of a job that failed; its one detail is the `JobEnd`. */
+export const JOB_FAILED = 'JobFailed';
+
+export const JOB_QUERY = 'job';
+/** Signal to a job: cancel it. All fields may be missing. A native cancel means the same. */
+export const CANCEL_JOB_SIGNAL = 'cancel';
+/** Signal of its queue to a job. */
+export const NEWS_SIGNAL = 'news';
+/** Signal to a job at work: stop, and queue up again. */
+export const GIVE_BACK_SIGNAL = 'giveBack';
+/** Signal to a job: ask the queue for a place again; its queue was ended by hand. */
+export const ASK_AGAIN_SIGNAL = 'askAgain';
+
+/** The workflow that keeps the queue. It is there while it has something to remember: jobs, or workers that were started. */
+export const QUEUE_WORKFLOW = 'keepJobs';
+export const queueWorkflowId = (queue: string): string => `jobs~${queue}`;
+export interface QueueInput {
+  readonly state: QueueState;
+  /** Who asks first; null for a successor, or when the workers are started. */
+  readonly ask: JobAsk | null;
+}
+
+/** Signals of jobs to their queue. Each may come twice. */
+export const ASK_PLACE_SIGNAL = 'ask';
+export const JOB_ENDED_SIGNAL = 'ended';
+export interface JobEndedRequest {
+  readonly id: string;
+  readonly execution: string;
+  /** Null: it gave its place back, and asks again. */
+  readonly how: JobEnding | null;
+}
+
+/** Update: how many jobs run at once from now on; 0 stops. Returns the queue as it is then. */
+export const SET_WORKERS_UPDATE = 'setWorkers';
+export interface SetWorkersRequest {
+  readonly places: number;
+  /** False: jobs at work stop and queue up again where there are more of them than places. */
+  readonly graceful: boolean;
+  readonly ageingMs?: number;
+  readonly unknownMs?: number;
+}
+/** Update: nothing more comes; who waits for a job that nobody submitted fails. */
+export const SEAL_UPDATE = 'seal';
+
+export const QUEUE_QUERY = 'queue';
+export interface QueueView {
+  readonly name: string;
+  readonly places: number;
+  readonly ageingMs: number;
+  readonly waiting: number;
+  readonly queued: number;
+  readonly running: readonly string[];
+}
+
+/** The memo of a queue's workflow: what can be read when no worker is there. */
+export interface QueueMemo {
+  readonly places: number;
+}
+
+/** Activity: what jobs of these ids are, by the server. */
+export interface FindJobsTask {
+  readonly queue: string;
+  readonly ids: readonly string[];
+}
+export interface JobActivities {
+  /** Returns what became of jobs, each of an id. Safe to run twice: it only reads. */
+  findJobs(task: FindJobsTask): Promise<Readonly<Record<string, Found>>>;
+}

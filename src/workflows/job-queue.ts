@@ -1,0 +1,241 @@
+/**
+ * The workflow of a queue of jobs: gives its places to those that come first, and tells jobs what became of those they
+ * wait for. The rules are in `src/job/queue.ts`.
+ */
+import {
+  CancellationScope,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  getExternalWorkflowHandle,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+  upsertMemo,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { Activities } from '../activities/api.js';
+import { JobQueue, type JobAsk, type JobNews } from '../job/queue.js';
+import {
+  ASK_PLACE_SIGNAL,
+  GIVE_BACK_SIGNAL,
+  JOB_ENDED_SIGNAL,
+  jobWorkflowId,
+  NEWS_SIGNAL,
+  QUEUE_QUERY,
+  SEAL_UPDATE,
+  SET_WORKERS_UPDATE,
+  type JobActivities,
+  type JobEndedRequest,
+  type QueueInput,
+  type QueueMemo,
+  type QueueView,
+  type SetWorkersRequest,
+} from './job-api.js';
+import { queueDetails } from './job-queue-details.js';
+
+/** Events after which a successor takes over. */
+const MAX_EVENTS = 4_000;
+/** Ids that one activity asks the server about. */
+const FIND_AT_ONCE = 100;
+/** How often deadlines of what nobody submitted are looked at. */
+const LOOK_AT_DEADLINES_MS = 30_000;
+/** A job's end is told by the job. This is for one that was terminated by hand while it had a place. */
+const FIRST_LOOK_MS = 30_000;
+const MOST_BETWEEN_LOOKS_MS = 600_000;
+
+/** Keeps a queue as long as it has something to remember. A cancel changes nothing: stopping the workers is what is meant. */
+export function keepJobs(input: QueueInput): Promise<void> {
+  return CancellationScope.nonCancellable(() => new Keeper(input).keep());
+}
+
+class Keeper {
+  readonly #queue: JobQueue;
+  #news = true;
+  /** Messages and questions on their way. */
+  #sending = 0;
+  #watchesDeadlines = false;
+  #looks = false;
+
+  constructor({ state, ask }: QueueInput) {
+    this.#queue = new JobQueue(state);
+    if (ask !== null) this.#queue.ask(ask, Date.now());
+    this.#openDoors();
+  }
+
+  async keep(): Promise<void> {
+    for (;;) {
+      this.#news = false;
+      this.#queue.grant(Date.now());
+      for (const { job, news } of this.#queue.takeTold()) this.#tell(job, news);
+      this.#find();
+      void this.#watchDeadlines();
+      void this.#look();
+      setCurrentDetails(queueDetails(this.#view()));
+      await condition(() => this.#news || (this.#sending === 0 && (this.#isIdle || this.#isLong)));
+      if (this.#news) continue;
+      if (this.#isIdle) return;
+      await continueAsNew<(input: QueueInput) => Promise<void>>({ state: this.#queue.state(), ask: null });
+    }
+  }
+
+  get #isIdle(): boolean {
+    return this.#queue.size === 0 && this.#queue.places === 0;
+  }
+
+  get #isLong(): boolean {
+    const { historyLength, continueAsNewSuggested } = workflowInfo();
+    return historyLength >= MAX_EVENTS || continueAsNewSuggested;
+  }
+
+  #view(): QueueView {
+    const { name, places, ageingMs, jobs } = this.#queue.state();
+    return {
+      ...{ name, places, ageingMs },
+      waiting: jobs.filter(({ state }) => state === 'waiting').length,
+      queued: jobs.filter(({ state }) => state === 'queued').length,
+      running: this.#queue.running.map(({ id }) => id),
+    };
+  }
+
+  #openDoors(): void {
+    setHandler(defineSignal<[JobAsk]>(ASK_PLACE_SIGNAL), (ask) => {
+      this.#queue.ask(ask, Date.now());
+      this.#news = true;
+    });
+    setHandler(defineSignal<[JobEndedRequest]>(JOB_ENDED_SIGNAL), ({ id, execution, how }) => {
+      this.#queue.end(id, execution, how);
+      this.#news = true;
+    });
+    setHandler(defineQuery<QueueView>(QUEUE_QUERY), () => this.#view());
+    setHandler(
+      defineUpdate<QueueView, [SetWorkersRequest]>(SET_WORKERS_UPDATE),
+      (request) => this.#setWorkers(request),
+      { description: 'How many jobs run at once. Argument: {"places": 3, "graceful": true}' },
+    );
+    setHandler(
+      defineUpdate<QueueView, []>(SEAL_UPDATE),
+      () => {
+        this.#queue.seal();
+        this.#news = true;
+        return this.#view();
+      },
+      { description: 'Nothing more comes: jobs that wait for what nobody submitted fail' },
+    );
+  }
+
+  #setWorkers({ places, graceful, ageingMs, unknownMs }: SetWorkersRequest): QueueView {
+    if (places !== this.#queue.places) upsertMemo({ places } satisfies QueueMemo);
+    this.#queue.places = places;
+    this.#queue.ageingMs = ageingMs ?? this.#queue.ageingMs;
+    this.#queue.unknownMs = unknownMs ?? this.#queue.unknownMs;
+    this.#news = true;
+    if (!graceful) {
+      // The newest give way: they have the least to lose.
+      for (const job of this.#queue.running.slice(places)) this.#send(job, GIVE_BACK_SIGNAL, []);
+    }
+    return this.#view();
+  }
+
+  #tell(job: JobAsk, news: JobNews): void {
+    this.#send(job, NEWS_SIGNAL, [news]);
+  }
+
+  /** Tells a job something. One that cannot be told is over. */
+  #send({ id, execution }: JobAsk, signal: string, args: [] | [JobNews]): void {
+    this.#during(
+      getExternalWorkflowHandle(jobWorkflowId(this.#queue.name, id), execution)
+        .signal(signal, ...args)
+        .catch(() => this.#forget(id, execution)),
+    );
+  }
+
+  #forget(id: string, execution: string): void {
+    this.#queue.end(id, execution, { state: 'cancelled' });
+    this.#news = true;
+  }
+
+  /** Asks the server about jobs that are waited for and have not asked for a place. */
+  #find(): void {
+    for (;;) {
+      const ids = this.#queue.takeToFind(FIND_AT_ONCE);
+      if (ids.length === 0) return;
+      const { findJobs } = proxyActivities<JobActivities>({
+        summary: 'look for jobs that others wait for',
+        startToCloseTimeout: '60s',
+        // It waits for the server as long as that takes: what waits here cannot go on without the answer.
+        retry: { maximumInterval: '30s' },
+      });
+      this.#during(
+        findJobs({ queue: this.#queue.name, ids }).then((found) => {
+          this.#queue.found(found, Date.now());
+          this.#news = true;
+        }),
+      );
+    }
+  }
+
+  #during(work: Promise<void>): void {
+    this.#sending += 1;
+    void work.then(
+      () => {
+        this.#sending -= 1;
+      },
+      () => {
+        this.#sending -= 1;
+      },
+    );
+  }
+
+  /** As long as anybody waits for a job that is not there, looks now and then whether that takes too long. */
+  async #watchDeadlines(): Promise<void> {
+    if (this.#watchesDeadlines) return;
+    this.#watchesDeadlines = true;
+    while (this.#queue.hasOutside) {
+      await sleep(Math.min(LOOK_AT_DEADLINES_MS, this.#queue.unknownMs), { summary: 'deadlines' });
+      this.#queue.lookAtDeadlines(Date.now());
+      this.#news = true;
+    }
+    this.#watchesDeadlines = false;
+  }
+
+  /** Looks now and then, while others wait for a place, whether those that have one are still there. */
+  async #look(): Promise<void> {
+    if (this.#looks) return;
+    this.#looks = true;
+    const { findEnded } = proxyActivities<Activities>({
+      summary: 'look whether jobs at work are still there',
+      startToCloseTimeout: '60s',
+      retry: { maximumAttempts: 3 },
+    });
+    const isFull = (): boolean =>
+      this.#queue.places > 0 &&
+      this.#queue.running.length >= this.#queue.places &&
+      this.#queue.size > this.#queue.places;
+    let waitMs = FIRST_LOOK_MS;
+    while (isFull()) {
+      const before = runningIn(this.#queue);
+      if (await condition(() => runningIn(this.#queue) !== before, waitMs)) {
+        waitMs = FIRST_LOOK_MS;
+        continue;
+      }
+      waitMs = Math.min(waitMs * 2, MOST_BETWEEN_LOOKS_MS);
+      const { running } = this.#queue;
+      const askers = running.map(({ id, execution }) => ({
+        run: jobWorkflowId(this.#queue.name, id),
+        execution,
+      }));
+      const ended = await findEnded({ askers }).catch(() => []); // the next look is soon enough
+      for (const { execution } of ended) {
+        const job = running.find((one) => one.execution === execution);
+        if (job !== undefined) this.#forget(job.id, execution);
+      }
+    }
+    this.#looks = false;
+  }
+}
+
+const runningIn = (queue: JobQueue): string => queue.running.map(({ execution }) => execution).join();

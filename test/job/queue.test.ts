@@ -1,0 +1,261 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { JobQueue, newQueue, type JobAsk } from '../../src/job/queue.js';
+
+const MINUTE = 60_000;
+const ask = (id: string, over: Partial<JobAsk> = {}): JobAsk => ({
+  ...{ id, execution: `${id}.1`, rank: 2, queuedAt: 0, dependsOn: [] },
+  ...over,
+});
+const after = (id: string, ...dependsOn: string[]): JobAsk => ask(id, { dependsOn });
+
+/** A queue of so many places, in which what goes on is read off by name. */
+function aQueue(places: number, over: Partial<ReturnType<typeof newQueue>> = {}) {
+  const queue = new JobQueue({ ...newQueue('q'), places, ...over });
+  return {
+    queue,
+    ask: (...asks: JobAsk[]) => asks.forEach((one) => queue.ask(one, one.queuedAt)),
+    end: (id: string, state: 'completed' | 'failed' | 'cancelled' = 'completed') =>
+      queue.end(id, `${id}.1`, { state }),
+    escalated: (id: string, to: string) => queue.end(id, `${id}.1`, { state: 'escalated', to }),
+    /** Gives places, and returns who was told what. */
+    told: (now = 0): string[] => {
+      queue.grant(now);
+      return queue
+        .takeTold()
+        .map(({ job, news }) => `${job.id} ${news.kind}${news.kind === 'fail' ? `: ${news.reason}` : ''}`);
+    },
+  };
+}
+
+/** Everything that is asked about is unknown to the server. */
+const nothingKnown = (queue: JobQueue, now = 0): void =>
+  queue.found(Object.fromEntries(queue.takeToFind(100).map((id) => [id, null])), now);
+
+describe('order', () => {
+  test('the lower number goes first, whatever the order of submission', () => {
+    const q = aQueue(1);
+    q.ask(
+      ask('low', { rank: 3 }),
+      ask('normal', { rank: 2, queuedAt: 1 }),
+      ask('high', { rank: 1, queuedAt: 2 }),
+    );
+    const order: string[] = [];
+    for (const _ of [1, 2, 3]) {
+      const [line] = q.told(3);
+      order.push(line!);
+      q.end(line!.split(' ')[0]!);
+    }
+    expect(order).toEqual(['high go', 'normal go', 'low go']);
+  });
+
+  test('of one priority the earlier goes first, and of one moment the smaller name', () => {
+    const q = aQueue(4);
+    q.ask(ask('late', { queuedAt: 2 }), ask('b', { queuedAt: 1 }), ask('a', { queuedAt: 1 }));
+    expect(q.told(2)).toEqual(['a go', 'b go', 'late go']);
+  });
+
+  test('no more than the places run, and a place that is free goes to the next', () => {
+    const q = aQueue(2);
+    q.ask(ask('a'), ask('b'), ask('c'));
+    expect(q.told()).toEqual(['a go', 'b go']);
+    q.end('b', 'failed');
+    expect(q.told()).toEqual(['c go']);
+  });
+
+  test('a job that waits long enough goes before newer ones of a higher priority', () => {
+    const q = aQueue(0, { ageingMs: 10 * MINUTE });
+    q.ask(ask('old low', { rank: 3, queuedAt: 0 }), ask('high', { rank: 1, queuedAt: 15 * MINUTE }));
+    q.queue.places = 1;
+    expect(q.told(19 * MINUTE)).toEqual(['high go']); // the old one has come up to normal
+    q.end('high');
+    q.ask(ask('higher', { rank: 1, queuedAt: 20 * MINUTE }));
+    expect(q.told(20 * MINUTE)).toEqual(['old low go']);
+  });
+
+  test('with ageing off, low waits as long as there is anything else', () => {
+    const q = aQueue(1, { ageingMs: 0 });
+    q.ask(ask('low', { rank: 3 }), ask('high', { rank: 1, queuedAt: 99 * MINUTE }));
+    expect(q.told(1_000 * MINUTE)).toEqual(['high go']);
+  });
+
+  test('a job that gave its place back keeps its time', () => {
+    const q = aQueue(1);
+    q.ask(ask('a', { queuedAt: 1 }), ask('b', { queuedAt: 2 }));
+    expect(q.told()).toEqual(['a go']);
+    q.queue.end('a', 'a.1', null);
+    q.ask(ask('a', { queuedAt: 1 }));
+    expect(q.told()).toEqual(['a go']);
+  });
+});
+
+describe('dependencies', () => {
+  test('a job is ready when the last of those it waits for has completed', () => {
+    const q = aQueue(3);
+    q.ask(ask('a'), ask('b'), after('c', 'a', 'b'));
+    expect(q.told()).toEqual(['a go', 'b go']);
+    q.end('a');
+    expect(q.told()).toEqual([]);
+    q.end('b');
+    expect(q.told()).toEqual(['c queued', 'c go']);
+  });
+
+  test('it may come before what it waits for', () => {
+    const q = aQueue(3);
+    q.ask(after('b', 'a'));
+    nothingKnown(q.queue);
+    q.ask(ask('a'));
+    expect(q.told()).toEqual(['a go']);
+    q.end('a');
+    expect(q.told()).toEqual(['b queued', 'b go']);
+  });
+
+  test.each(['failed', 'cancelled'] as const)(
+    'one that %s fails those that wait for it, and those behind them',
+    (state) => {
+      const q = aQueue(3);
+      q.ask(ask('a'), after('b', 'a'), after('c', 'b'));
+      q.told();
+      q.end('a', state);
+      expect(q.told()).toEqual([`b fail: dependency "a" ${state === 'failed' ? 'failed' : 'was cancelled'}`]);
+      q.end('b', 'failed');
+      expect(q.told()).toEqual(['c fail: dependency "b" failed']);
+    },
+  );
+
+  test('one that was escalated is met when the job that took over completes', () => {
+    const q = aQueue(3);
+    q.ask(ask('a'), after('b', 'a'));
+    q.told();
+    q.ask(ask('a-escalated-codex'));
+    q.escalated('a', 'a-escalated-codex');
+    expect(q.told()).toEqual(['a-escalated-codex go']);
+    q.end('a-escalated-codex');
+    expect(q.told()).toEqual(['b queued', 'b go']);
+  });
+
+  test('one that ended long ago is asked of the server', () => {
+    const q = aQueue(3);
+    q.ask(after('b', 'a'), after('d', 'c'), after('f', 'e'));
+    expect(q.queue.takeToFind(10)).toEqual(['a', 'c', 'e']);
+    q.queue.found(
+      { a: { state: 'completed' }, c: { state: 'failed' }, e: { state: 'escalated', to: 'a' } },
+      0,
+    );
+    expect(q.told()).toEqual(['b queued', 'd fail: dependency "c" failed', 'b go']);
+    expect(q.queue.takeToFind(10)).toEqual(['a']); // of the one that took over from "e"
+  });
+
+  test('one that nobody submits fails those that wait for it, at their deadline', () => {
+    const q = aQueue(3, { unknownMs: 10 * MINUTE });
+    q.ask(after('b', 'a'));
+    nothingKnown(q.queue);
+    q.queue.lookAtDeadlines(9 * MINUTE);
+    expect(q.queue.takeToFind(10)).toEqual([]);
+    q.queue.lookAtDeadlines(10 * MINUTE);
+    nothingKnown(q.queue, 10 * MINUTE);
+    expect(q.told(10 * MINUTE)).toEqual(['b fail: dependency "a" was not submitted within 600 s']);
+  });
+
+  test('a queue that is sealed fails those that wait for what nobody submitted, and no others', () => {
+    const q = aQueue(1);
+    q.ask(ask('a'), after('b', 'a'), after('d', 'nobody'), after('f', 'on its way'));
+    nothingKnown(q.queue);
+    q.queue.seal();
+    expect(q.queue.takeToFind(10)).toEqual(['nobody', 'on its way']);
+    q.queue.found({ nobody: null, 'on its way': { state: 'open' } }, 0);
+    expect(q.told()).toEqual([
+      'd fail: dependency "nobody" was not submitted before the queue was sealed',
+      'a go',
+    ]);
+  });
+
+  test('a circle is refused, with the way it goes', () => {
+    const q = aQueue(1);
+    q.ask(after('a', 'b'), after('b', 'c'), after('c', 'a'));
+    expect(q.told()).toEqual(['c fail: its dependencies go in a circle: c → a → b → c']);
+    q.end('c', 'failed');
+    expect(q.told()).toEqual(['b fail: dependency "c" failed']);
+  });
+});
+
+describe('executions', () => {
+  test('who asks twice is told again, and has one place', () => {
+    const q = aQueue(2);
+    q.ask(ask('a'), ask('b'), ask('c'));
+    q.told();
+    q.ask(ask('a'));
+    expect(q.told()).toEqual(['a go']);
+  });
+
+  test('a new execution of an id takes the place in the queue of the old one', () => {
+    const q = aQueue(1);
+    q.ask(ask('a'), ask('b', { queuedAt: 1 }));
+    q.told();
+    q.ask(ask('a', { execution: 'a.2', queuedAt: 2 }));
+    expect(q.told(2)).toEqual(['b go']);
+    q.queue.end('a', 'a.1', { state: 'failed' }); // the old one says nothing of the new
+    expect(q.queue.size).toBe(2);
+  });
+});
+
+test('whatever is submitted in whatever order, every job ends, none runs too early, and no more run than may', () => {
+  const jobs = fc.array(
+    fc.record({
+      rank: fc.integer({ min: 0, max: 3 }),
+      deps: fc.array(fc.nat(14), { maxLength: 3 }),
+      fails: fc.boolean(),
+    }),
+    { minLength: 1, maxLength: 12 },
+  );
+  fc.assert(
+    fc.property(jobs, fc.integer({ min: 1, max: 4 }), fc.infiniteStream(fc.nat()), (all, places, dice) => {
+      let queue = new JobQueue({ ...newQueue('q'), places });
+      const ended = new Map<string, string>();
+      const running: string[] = [];
+      const told = (now: number): void => {
+        queue.grant(now);
+        for (const { job, news } of queue.takeTold()) {
+          if (news.kind === 'fail') {
+            ended.set(job.id, 'failed');
+            queue.end(job.id, job.execution, { state: 'failed' });
+            told(now);
+          } else if (news.kind === 'go') {
+            for (const other of job.dependsOn) expect(ended.get(other)).toBe('completed');
+            running.push(job.id);
+            expect(running.length).toBeLessThanOrEqual(places);
+          }
+        }
+      };
+      const answer = (now: number): void => {
+        const ids = queue.takeToFind(100);
+        if (ids.length === 0) return;
+        const known = (id: string) => {
+          const state = ended.get(id);
+          return state === undefined ? null : { state: state as 'completed' | 'failed' };
+        };
+        queue.found(Object.fromEntries(ids.map((id) => [id, known(id)])), now);
+        told(now);
+      };
+      all.forEach(({ rank, deps }, at) => {
+        queue.ask(ask(`j${at}`, { rank, queuedAt: at, dependsOn: deps.map((dep) => `j${dep}`) }), at);
+        told(at);
+        if (dice.next().value % 3 === 0) queue = new JobQueue(queue.state()); // a successor
+        answer(at);
+      });
+      queue.seal();
+      for (let turns = 0; queue.size > 0 && turns < 1_000; turns += 1) {
+        answer(100);
+        told(100);
+        const id = running.splice(dice.next().value % Math.max(1, running.length), 1)[0];
+        if (id === undefined) continue;
+        const state = all[Number(id.slice(1))]!.fails ? 'failed' : 'completed';
+        ended.set(id, state);
+        queue.end(id, `${id}.1`, { state });
+      }
+      expect(queue.size).toBe(0);
+      expect(ended.size).toBe(all.length);
+    }),
+    { numRuns: 300 },
+  );
+});
