@@ -15,6 +15,7 @@ export const nestedDetect: Tool = {
   summary: 'Finds repositories inside the work tree: submodules, linked work trees, and strays.',
   help: [
     'Strays are neither submodules nor work trees of this repository nor in ignored directories.',
+    'A directory that cannot be read is named; with tracked files in it, it stops the merge.',
     'Exit codes: 0 at most --max-stray strays (or --report-only), 2 more, or wrong use.',
   ].join('\n'),
   options: [
@@ -29,6 +30,18 @@ async function detect(context: Context, options: OptionValues): Promise<Finding>
   const maxStray = wholeNumber('nested_repo_block', options, 'max-stray');
   const scan = await scanNested(context.repository);
   const report = describeScan(context, scan);
+  if (scan.hiding.length > 0) {
+    throw stopped(
+      'nested_repo_block',
+      2,
+      {
+        code: 'unreadable_directory',
+        message: `${counted(scan.hiding.length, 'directory', 'directories')} with files of this repository cannot be looked into: ${listed(scan.hiding)}. Whether something in there is not committed, nobody can tell.`,
+        hint: 'Make them readable for whoever runs this (ls -ld <directory> says whose they are), or run it as their owner.',
+      },
+      report,
+    );
+  }
   const stray = strays(scan);
   if (stray.length > maxStray && !isGiven(options, 'report-only')) {
     throw stopped(
@@ -42,7 +55,12 @@ async function detect(context: Context, options: OptionValues): Promise<Finding>
       report,
     );
   }
-  return { summary: `${counted(stray.length, 'stray')}, ${scan.repos.length - stray.length} others`, report };
+  const closed = scan.unreadable.length;
+  const unseen = closed === 0 ? '' : `; not looked into: ${listed(scan.unreadable)}`;
+  return {
+    summary: `${counted(stray.length, 'stray')}, ${scan.repos.length - stray.length} others${unseen}`,
+    report,
+  };
 }
 
 export const strays = (scan: NestedScan): NestedRepo[] =>

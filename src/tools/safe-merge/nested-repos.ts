@@ -1,11 +1,10 @@
 /**
  * Repositories inside the work tree of a repository: finding them and saying what each is.
  */
-import { realpathSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
-import type { Dirent } from 'node:fs';
+import { type Dirent, readdirSync, realpathSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { fields, fileBytes, pathFromBytes } from '../git/path-bytes.js';
+import { bytesFromPath, fields, fileBytes, pathFromBytes } from '../git/path-bytes.js';
 import { gitIn, type Repository } from '../git/repository.js';
 import { hasLinked, listWorkTrees } from '../git/worktrees.js';
 
@@ -37,10 +36,14 @@ export interface NestedScan {
   readonly repos: readonly NestedRepo[];
   /** Directories that could not be looked into. */
   readonly unreadable: readonly string[];
+  /** Those of them with files of the index in them: whether these are changed cannot be seen, by git neither. */
+  readonly hiding: readonly string[];
 }
 
 /** What git knows of the tree. */
 interface Known {
+  /** The index, as git lists it. */
+  readonly staged: Buffer;
   readonly gitlinks: ReadonlySet<string>;
   readonly registered: ReadonlySet<string>;
   readonly ignored: ReadonlySet<string>;
@@ -53,13 +56,13 @@ interface Known {
  */
 export async function scanNested(repository: Repository): Promise<NestedScan> {
   const top = repository.workTree;
-  if (top === null) return { repos: [], unreadable: [] };
+  if (top === null) return { repos: [], unreadable: [], hiding: [] };
   const known = await whatGitKnows(repository, top);
   const repos: NestedRepo[] = [];
   const unreadable: string[] = [];
   const open = [''];
   for (let directory = open.pop(); directory !== undefined; directory = open.pop()) {
-    const entries = await list(top, directory);
+    const entries = list(top, directory);
     if (entries === null) {
       unreadable.push(directory);
       continue;
@@ -68,8 +71,9 @@ export async function scanNested(repository: Repository): Promise<NestedScan> {
     if (nested !== null) repos.push(nested);
     if (nested !== null || known.ignored.has(directory)) continue;
     for (const entry of entries) {
-      const name = pathFromBytes(entry.name);
-      if (entry.isDirectory() && name !== '.git') open.push(directory === '' ? name : `${directory}/${name}`);
+      if (!entry.isDirectory() || entry.name === '.git') continue;
+      const name = pathFromBytes(Buffer.from(entry.name, 'latin1'));
+      open.push(directory === '' ? name : `${directory}/${name}`);
     }
   }
   for (const path of known.gitlinks) {
@@ -77,12 +81,22 @@ export async function scanNested(repository: Repository): Promise<NestedScan> {
       repos.push({ path, type: 'gitlink_without_entry', gitDir: null, isFile: false });
     }
   }
-  return { repos: repos.sort((a, b) => (a.path < b.path ? -1 : 1)), unreadable };
+  return {
+    repos: repos.sort((a, b) => (a.path < b.path ? -1 : 1)),
+    unreadable: unreadable.sort(),
+    hiding: unreadable.filter((directory) => known.staged.includes(prefixOf(directory))),
+  };
 }
 
-async function list(top: string, directory: string): Promise<Dirent<Buffer>[] | null> {
+/** What precedes the files of a directory in a listing of the index. */
+const prefixOf = (directory: string): Buffer =>
+  Buffer.concat([Buffer.from('\t'), bytesFromPath(`${directory}/`)]);
+
+/** Not one after the other by promises: a tree has tens of thousands of directories, and each answer is there at once. */
+function list(top: string, directory: string): Dirent[] | null {
   try {
-    return await readdir(fileBytes(top, directory), { withFileTypes: true, encoding: 'buffer' });
+    // latin1 keeps every byte; only names of directories are made into paths.
+    return readdirSync(fileBytes(top, directory), { withFileTypes: true, encoding: 'latin1' });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     // It went while we looked, or it is closed to us.
@@ -95,14 +109,13 @@ async function list(top: string, directory: string): Promise<Dirent<Buffer>[] | 
 async function identify(
   top: string,
   path: string,
-  entries: readonly Dirent<Buffer>[],
+  entries: readonly Dirent[],
   known: Known,
 ): Promise<NestedRepo | null> {
-  const names = new Map(entries.map((entry) => [entry.name.toString('latin1'), entry]));
-  const dotGit = names.get('.git');
+  const entry = (name: string): Dirent | undefined => entries.find((one) => one.name === name);
+  const dotGit = entry('.git');
   if (dotGit === undefined) {
-    const bare =
-      names.get('HEAD')?.isFile() && names.get('objects')?.isDirectory() && names.get('refs')?.isDirectory();
+    const bare = entry('HEAD')?.isFile() && entry('objects')?.isDirectory() && entry('refs')?.isDirectory();
     return bare ? { path, type: 'bare_repository', gitDir: resolve(top, path), isFile: false } : null;
   }
   const isFile = dotGit.isFile();
@@ -129,7 +142,8 @@ async function target(top: string, path: string): Promise<string | null> {
 async function whatGitKnows(repository: Repository, top: string): Promise<Known> {
   const maxBytes = 512 * 1024 * 1024;
   const gitlinks = new Set<string>();
-  for (const field of fields((await gitIn(repository, ['ls-files', '-s', '-z'], { maxBytes })).stdout)) {
+  const staged = (await gitIn(repository, ['ls-files', '-s', '-z'], { maxBytes })).stdout;
+  for (const field of staged.includes('160000 ') ? fields(staged) : []) {
     if (field.toString('latin1', 0, 6) === '160000')
       gitlinks.add(pathFromBytes(field.subarray(field.indexOf(9) + 1)));
   }
@@ -140,7 +154,7 @@ async function whatGitKnows(repository: Repository, top: string): Promise<Known>
   }
   const linked = (await hasLinked(repository)) ? await listWorkTrees(repository) : [];
   const worktrees = new Set(linked.map((tree) => real(tree.path)));
-  return { gitlinks, registered: await registered(repository, top), ignored, worktrees };
+  return { staged, gitlinks, registered: await registered(repository, top), ignored, worktrees };
 }
 
 /** The paths in `.gitmodules`. */

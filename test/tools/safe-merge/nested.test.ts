@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { newRepo, sandbox, type Repo } from '../git/support/sandbox.js';
 import { expectHealthy, snapshot } from '../git/support/snapshot.js';
-import { tool } from './support/program.js';
+import { buildProgram, tool } from './support/program.js';
 
 const box = sandbox();
 
@@ -240,5 +241,61 @@ describe('normalisation', () => {
     const ran = await tool(outer().path, ['nested_repos_normalize', '--input=none.json']);
     expect(ran.code).toBe(2);
     expect(ran.stderr).toContain('input_missing');
+  });
+});
+
+describe('a directory that cannot be looked into', () => {
+  // Root may look everywhere: then the program runs as somebody else.
+  const isRoot = process.getuid?.() === 0;
+  const NOBODY = 65534;
+
+  /** Runs a tool as whoever may not look into everything. */
+  async function detectedByOther(repo: Repo): Promise<{ code: number; said: string; unreadable: string[] }> {
+    const program = await buildProgram();
+    onTestFinished(program.remove);
+    for (const path of [join(program.bin, '../..'), join(repo.path, '../..'), join(repo.path, '..')])
+      chmodSync(path, 0o755);
+    if (isRoot) execFileSync('chown', ['-R', String(NOBODY), join(repo.path, '..')]);
+    const command = [
+      process.execPath,
+      join(program.bin, 'planwright-merge'),
+      'nested_repos_detect',
+      '--json',
+    ];
+    const as = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
+    const [file = '', ...args] = isRoot ? [...as, ...command] : command;
+    const home = join(repo.path, '..');
+    const ran = spawnSync(file, args, {
+      cwd: repo.path,
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'], HOME: home, PLANWRIGHT_HOME: join(home, 'state') },
+    });
+    expect(ran.error, 'setpriv (util-linux) is needed to run this as another user').toBeUndefined();
+    const { unreadable } = JSON.parse(ran.stdout) as DetectReport;
+    return { code: ran.status ?? -1, said: ran.stderr, unreadable: [...unreadable] };
+  }
+
+  /** Closes a directory for the length of a test. */
+  function close(path: string): void {
+    chmodSync(path, 0o000);
+    onTestFinished(() => chmodSync(path, 0o755));
+  }
+
+  test('stops the merge when files of the repository are in it', async () => {
+    const repo = outer();
+    repo.commit('more', { 'src/deep/code.txt': 'c\n' });
+    close(join(repo.path, 'src/deep'));
+    const { code, said, unreadable } = await detectedByOther(repo);
+    expect([code, unreadable]).toEqual([2, ['src/deep']]);
+    expect(said).toMatch(/unreadable_directory: 1 directory .*"src\/deep"/);
+  });
+
+  test('is named, and stops nothing, when there are none', async () => {
+    const repo = outer();
+    for (const path of ['data', 'node_modules']) {
+      mkdirSync(join(repo.path, path));
+      close(join(repo.path, path));
+    }
+    expect(await detectedByOther(repo)).toMatchObject({ code: 0, unreadable: ['data', 'node_modules'] });
   });
 });
