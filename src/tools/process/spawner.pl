@@ -90,17 +90,41 @@ if ($in_user_namespace) {
 my $spawner = $$;
 my (%init_of, %id_of);
 
+# Namespaces that are ready for a command, each with its init's number and a pipe to it: making one takes longer than
+# starting a command in it, and is done while nobody waits.
+my @spares;
+use constant SPARES => 2;
+
 sub run {
-    my ($id, @request) = @_;
+    my ($id, $request) = @_;
+    my $message = pack('N', length $request) . $request;
+    while (my $spare = shift @spares || prepare()) {
+        my ($init, $pipe) = @$spare;
+        # Its end may have been killed while it waited.
+        next if (syswrite($pipe, $message) // -1) != length $message;
+        $init_of{$id} = $init;
+        $id_of{$init} = $id;
+        return;
+    }
+    answer($id, 'failed', 'clone', $! + 0);
+    answer($id, 'gone');
+}
+
+# Makes a namespace whose init waits for a request. Returns it, or nothing with the reason in $!.
+sub prepare {
+    pipe(my $requests, my $pipe) or return;
     my $init = syscall($call->{clone}, CLONE_NEWPID | CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0);
-    if ($init == 0) { init($id, @request); leave(0) }
-    if ($init < 0) { answer($id, 'failed', 'clone', $! + 0); answer($id, 'gone'); return }
-    $init_of{$id} = $init;
-    $id_of{$init} = $id;
+    return if $init < 0;
+    return [$init, $pipe] if $init;
+    close($pipe);
+    @spares = (); # their pipes are not for this one
+    init($requests);
+    leave(0);
 }
 
 sub reap {
     while ((my $pid = waitpid(-1, WNOHANG)) > 0) {
+        @spares = grep { $_->[0] != $pid } @spares;
         my $id = delete $id_of{$pid};
         next unless defined $id;
         delete $init_of{$id};
@@ -108,13 +132,24 @@ sub reap {
     }
 }
 
+# Waits for the request that is meant for this namespace. Ends this process when none will come.
+sub next_request {
+    my ($requests) = @_;
+    my $text = '';
+    until (length $text >= 4 && length $text >= 4 + unpack('N', $text)) {
+        sysread($requests, $text, 1 << 20, length $text) or leave(0);
+    }
+    my (undef, @request) = split /\0/, substr($text, 4), -1;
+    return @request;
+}
+
 # PID 1 of a namespace: starts the command, passes signals on, reaps. When it ends the kernel kills all the rest.
 sub init {
-    my ($id, $cwd, $stdout, $stderr, $program, $argc, @strings) = @_;
-    my $failed = sub { answer($id, 'failed', @_); leave(1) };
+    my ($requests) = @_;
+    my $failed = sub { my ($id) = next_request($requests); answer($id, 'failed', @_); leave(1) };
     # At once, and never free: whatever is opened next would take the number 0, and the command would read it.
     open(STDIN, '<', '/dev/null') or $failed->('stdin', $! + 0);
-    $0 = "planwright init $id"; # for `ps`
+    $0 = 'planwright init'; # for `ps`
 
     syscall($call->{prctl}, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     # /proc is still the one outside, so it knows us by the number the worker can use. Fields 4 and 22 of stat;
@@ -139,15 +174,21 @@ sub init {
     my $command = fork();
     defined $command or $failed->('fork', $! + 0);
     if ($command == 0) {
+        my ($id, $cwd, $stdout, $stderr, $program, $argc, @strings) = next_request($requests);
+        syswrite($report, $id);
         my @arguments = splice(@strings, 0, $argc);
         my ($stage, $error) = become($cwd, $stdout, $stderr, $program, \@arguments, \@strings);
-        syswrite($report, "$stage $error");
+        syswrite($report, " $stage $error");
         leave(127);
     }
     close($report);
-    # Empty when the exec closed the other end: the command is there.
-    my $words;
-    $failed->(split / /, $words) if sysread($problem, $words, 64);
+    close($requests);
+    # Whose the command is, and what went wrong. It ends when the exec closes the other end: the command is there.
+    my $words = '';
+    1 while sysread($problem, $words, 256, length $words);
+    my ($id, @trouble) = split / /, $words;
+    leave(0) unless defined $id; # no request came
+    if (@trouble) { answer($id, 'failed', @trouble); leave(1) }
     answer($id, 'started', $pid, $ticks);
 
     for (;;) {
@@ -183,20 +224,38 @@ sub become {
     return ('exec', $! + 0);
 }
 
+# The kernel ends the namespaces with this process; those that wait have nothing to lose, and are not left for later.
+sub finish {
+    for (@spares) { kill(SIGKILL, $_->[0]); waitpid($_->[0], 0) }
+    exit 0;
+}
+
 answer('ready');
+$SIG{PIPE} = 'IGNORE'; # of a namespace that was killed while it waited
 my $input = '';
+my $is_short = 1;
 for (;;) {
     my $readable = '';
     vec($readable, 0, 1) = 1;
     vec($readable, $signal_fd, 1) = 1;
-    next if select($readable, undef, undef, undef) < 0;
+    # A moment after the last request: what it started goes first.
+    my $found = select($readable, undef, undef, $is_short ? 0.005 : undef);
+    next if $found < 0;
+    if ($found == 0) {
+        # One that cannot be made now is tried again when the next request comes.
+        my $spare = prepare();
+        push @spares, $spare if $spare;
+        $is_short = $spare && @spares < SPARES;
+        next;
+    }
     if (vec($readable, $signal_fd, 1)) { next_signal(); reap() }
     next unless vec($readable, 0, 1);
-    sysread(STDIN, $input, 1 << 20, length $input) or exit 0;
+    sysread(STDIN, $input, 1 << 20, length $input) or finish();
     while (length $input >= 4 && length $input >= 4 + (my $size = unpack('N', $input))) {
-        my ($verb, $id, @rest) = split /\0/, substr($input, 4, $size), -1;
+        my $request = substr($input, 4, $size);
+        my ($verb, $id, $signal) = split /\0/, $request, 4;
         substr($input, 0, 4 + $size) = '';
-        if ($verb eq 'run') { run($id, @rest) }
-        elsif (exists $init_of{$id}) { kill($rest[0], $init_of{$id}) }
+        if ($verb eq 'run') { run($id, $request); $is_short = 1 }
+        elsif (exists $init_of{$id}) { kill($signal, $init_of{$id}) }
     }
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { lifeOf } from '../../../src/os/process-identity.mjs';
@@ -137,7 +137,7 @@ describe('a namespace', () => {
     const commands = bench(await openNamespaces('/usr/bin/perl'));
     const { out } = await commands.sh('ps -eo pid=,args=; echo "me $$"; readlink /proc/self/ns/pid');
     await commands.close();
-    expect(out).toMatch(/^ +1 planwright init \d+ *\n +2 \/bin\/sh -c .*\n +\d+ ps .*\nme 2\npid:\[\d+\]\n$/);
+    expect(out).toMatch(/^ +1 planwright init *\n +2 \/bin\/sh -c .*\n +\d+ ps .*\nme 2\npid:\[\d+\]\n$/);
   });
 
   test("does not let a command mount over the worker's folders", async () => {
@@ -175,6 +175,34 @@ describe('a namespace', () => {
     await commands.close();
   });
 
+  test('is there before its command, which starts all the same when the one that waited was killed', async () => {
+    const name = uniqueSleep();
+    const commands = bench(await openNamespaces('/usr/bin/perl'));
+    const tree = await started(commands, { command: 'sleep', args: [name] });
+    const spawner = parentOf(tree.identity.pid);
+    const waiting = (): number[] => childrenOf(spawner).filter((pid) => pid !== tree.identity.pid);
+    await until('two wait', () => waiting().length === 2);
+    const killed = waiting();
+    for (const pid of killed) process.kill(pid, 'SIGKILL');
+    await until('they are gone', () => !killed.some((pid) => existsSync(`/proc/${pid}`)));
+    const again = await Promise.all(['one', 'two', 'three'].map((word) => commands.sh(`echo ${word}`)));
+    expect(again.map(({ out }) => out)).toEqual(['one\n', 'two\n', 'three\n']);
+    await until('two wait again', () => waiting().length === 2);
+    tree.kill();
+    await tree.ended;
+    const last = waiting();
+    await commands.close();
+    expect(last.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
+  });
+
+  test('takes a request that is longer than a pipe holds', async () => {
+    const commands = bench(await openNamespaces('/usr/bin/perl'));
+    const words = Array.from({ length: 4 }, (_, at) => String(at).repeat(100_000));
+    const { out } = await commands.run(script('echo ${#1} ${#2} ${#3} ${#4}', ...words));
+    expect(out).toBe('100000 100000 100000 100000\n');
+    await commands.close();
+  });
+
   test.each(['SIGKILL', 'SIGTERM'] as const)('ends with its worker, also by %s', async (signal) => {
     const name = uniqueSleep();
     const program = await bundleProgram(fileURLToPath(new URL('holder.ts', import.meta.url)));
@@ -195,3 +223,6 @@ function parentOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
 }
+
+const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
