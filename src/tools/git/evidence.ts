@@ -3,7 +3,7 @@
  *
  * Numbered, because what lies there may have names that no tree may hold: `.git` above all.
  */
-import { lstat, readlink } from 'node:fs/promises';
+import { chmod, lstat, readlink } from 'node:fs/promises';
 import { isMissing } from '../../os/json-file.js';
 import { MAX_LISTING, type OwnGit } from './own-git.js';
 import { bytesFromPath, fileBytes, shownPath } from './path-bytes.js';
@@ -101,6 +101,8 @@ export async function storeEvidence(
     else if (kept.length >= limits.maxFiles) drop('too-many', path, stats.size);
     else {
       bytes += stats.size;
+      // Its owner may not read it, and neither may git; how it was is noted.
+      if (stats.isFile() && (stats.mode & 0o400) === 0) await chmod(file, (stats.mode & 0o7777) | 0o400);
       kept.push({ path, reason, kind: stats.isFile() ? 'file' : 'link', mode });
       if (stats.isSymbolicLink()) links.push(await readlink(file, { encoding: 'buffer' }));
     }

@@ -2,7 +2,7 @@
  * What lies in a work tree and git passes over in silence: repositories inside it, pipes and sockets, empty directories.
  */
 import type { Dirent } from 'node:fs';
-import { chmod, readdir } from 'node:fs/promises';
+import { chmod, lstat, readdir } from 'node:fs/promises';
 import { isMissing } from '../../os/json-file.js';
 import { fileBytes, pathFromBytes } from './path-bytes.js';
 
@@ -85,6 +85,25 @@ export async function listBelow(
     }
   }
   return found.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** Makes every file of a work tree of ours readable to its owner: git takes in none that is not. Returns how many were not. */
+export async function mendFiles(top: string): Promise<number> {
+  let mended = 0;
+  const open = [''];
+  for (let path = open.pop(); path !== undefined; path = open.pop()) {
+    for (const entry of await entriesOf(top, path, true)) {
+      const name = pathFromBytes(entry.name);
+      const child = path === '' ? name : `${path}/${name}`;
+      if (entry.isDirectory()) open.push(child);
+      if (!entry.isFile()) continue;
+      const { mode } = await lstat(fileBytes(top, child));
+      if ((mode & 0o400) !== 0) continue;
+      await chmod(fileBytes(top, child), (mode & 0o7777) | 0o400);
+      mended += 1;
+    }
+  }
+  return mended;
 }
 
 async function entriesOf(top: string, path: string, mends: boolean): Promise<Dirent<Buffer>[]> {

@@ -5,8 +5,9 @@ import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/
 import { dirname, join } from 'node:path';
 import { isMissing } from '../../os/json-file.js';
 import { evidenceRef, isPatchId, patchRef } from './capture-patch.js';
-import { readManifest, type Dropped, type Kept } from './evidence.js';
+import { hashFiles, readManifest, type Dropped, type Kept } from './evidence.js';
 import { ownGit, prepareOwnGit, type OwnGit } from './own-git.js';
+import { patchEntries } from './patch-entries.js';
 import { fileBytes } from './path-bytes.js';
 import { readRef } from './refs.js';
 import { line, type Repository } from './repository.js';
@@ -53,9 +54,11 @@ export async function restorePatch(repository: Repository, id: string, directory
       await git.run(['rev-parse', '--verify', commit === null ? `${from}^1^{tree}` : `${from}^{tree}`]),
     );
     await git.run(['read-tree', '--reset', '-u', tree]);
-    if (evidence === null) return { commit, kept: [], dropped: [] };
-    if (!(await hasManifest(git, evidence))) return { commit, kept: [], dropped: [] };
-    const { kept, dropped } = await readManifest(git.run, evidence);
+    const hasMore = evidence !== null && (await hasManifest(git, evidence));
+    const { kept, dropped } = hasMore ? await readManifest(git.run, evidence) : NOTHING;
+    // Of a file whose bytes were too much to keep, what git makes of it is nearest.
+    if (commit !== null && dropped.length === 0) await layBytes(git, directory, commit, tree);
+    if (evidence === null) return { commit, kept, dropped };
     for (const entry of kept) await layDown(git, evidence, directory, entry);
     return { commit, kept, dropped };
   } finally {
@@ -66,6 +69,23 @@ export async function restorePatch(repository: Repository, id: string, directory
 async function hasManifest(git: OwnGit, evidence: string): Promise<boolean> {
   const found = await git.run(['cat-file', '-e', `${evidence}:manifest.json`], { accept: [0, 1, 128] });
   return found.exitCode === 0;
+}
+
+const NOTHING = { kept: [], dropped: [] } as const;
+
+/** Files of the patch hold what git holds: where they did not, their bytes were kept. A checkout gives them other line ends. */
+async function layBytes(git: OwnGit, directory: string, commit: string, tree: string): Promise<void> {
+  const entries = await patchEntries(git.run, `${commit}^1^{tree}`, tree);
+  const files = entries.filter(({ newMode }) => newMode.startsWith('100'));
+  const ids = await hashFiles(
+    git,
+    files.map(({ path }) => path),
+  );
+  for (const [at, { path, blob }] of files.entries()) {
+    if (blob === null || blob === ids[at]) continue;
+    const { stdout } = await git.run(['cat-file', 'blob', blob], { maxBytes: MAX_FILE });
+    await writeFile(fileBytes(directory, path), stdout);
+  }
 }
 
 const MAX_FILE = 2 * 1024 * 1024 * 1024 - 1;

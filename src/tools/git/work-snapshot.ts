@@ -2,7 +2,8 @@
  * The files of a work tree, as they are now, as a tree; and what lies there that a tree of ours leaves out.
  */
 import { lstat, rm } from 'node:fs/promises';
-import { listBelow, findOddFiles } from './odd-files.js';
+import { GitFailure } from './call.js';
+import { listBelow, findOddFiles, mendFiles } from './odd-files.js';
 import type { LeftOut } from './evidence.js';
 import { copyIndex, MAX_LISTING, type OwnGit } from './own-git.js';
 import type { OwnWorktree } from './own-worktree.js';
@@ -73,9 +74,14 @@ export async function takeSnapshot(
 /** Takes in every file but those of repositories inside, which git would make submodules of. */
 async function addAll(git: OwnGit, index: string, repositories: readonly string[]): Promise<void> {
   const specs = ['.', ...repositories.map((path) => `:(top,exclude,literal)${path}`)];
-  await git.run(['add', '--all', '--pathspec-from-file=-', '--pathspec-file-nul'], {
-    env: { GIT_INDEX_FILE: index, GIT_LITERAL_PATHSPECS: '0' },
-    input: joined(specs),
+  const add = (): Promise<unknown> =>
+    git.run(['add', '--all', '--pathspec-from-file=-', '--pathspec-file-nul'], {
+      env: { GIT_INDEX_FILE: index, GIT_LITERAL_PATHSPECS: '0' },
+      input: joined(specs),
+    });
+  await add().catch(async (error: unknown) => {
+    if (!(error instanceof GitFailure) || (await mendFiles(git.workTree)) === 0) throw error;
+    await add();
   });
 }
 

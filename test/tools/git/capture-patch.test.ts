@@ -16,34 +16,15 @@ import { describe, expect, test } from 'vitest';
 import { restorePatch } from '../../../src/tools/git/restore-patch.js';
 import { until } from '../../support/processes.js';
 import { newRepo, repoAt, sandbox } from './support/sandbox.js';
-import { expectHealthy, snapshot } from './support/snapshot.js';
+import { carry } from './support/carry.js';
+import { snapshot } from './support/snapshot.js';
 import { contentOf, FILES, shopIn, type Shop } from './support/work.js';
 
 const box = sandbox();
 const shop = (files?: Parameters<typeof shopIn>[1]): Promise<Shop> => shopIn(box.folder(), files);
 
-/** Captures what `work` does to a work tree, and brings it back elsewhere by both ways: git's own apply, and restore. */
-async function carried(given: Shop, work: (path: string) => void) {
-  const worktree = await given.open();
-  work(worktree.path);
-  const before = contentOf(worktree.path);
-  const patch = await given.capture(worktree);
-  expect(contentOf(worktree.path)).toEqual(before);
-  const applied = newRepo(join(box.folder(), 'applied'));
-  applied.git('fetch', '--quiet', given.repo.path, 'main');
-  applied.git('checkout', '--quiet', '--detach', 'FETCH_HEAD');
-  if (patch.file !== null) {
-    applied.git('apply', '--index', '--binary', patch.file);
-    expect(applied.git('write-tree')).toBe(patch.tree);
-  }
-  const back = join(box.folder(), 'back');
-  if (patch.commit !== null || patch.evidence !== null) {
-    await restorePatch(given.repository, patch.id, back);
-    expect(contentOf(back)).toEqual(before);
-  }
-  expectHealthy(given.repo.path);
-  return { patch, worktree };
-}
+const carried = (given: Shop, work: (path: string) => void): ReturnType<typeof carry> =>
+  carry(given, box.folder(), work);
 
 const changes = (patch: { entries: readonly { path: string; change: string }[] }) =>
   patch.entries.map(({ path, change }) => `${change} ${path}`);
