@@ -22,8 +22,8 @@ export function cacheHome(env: NodeJS.ProcessEnv = process.env): string {
   return join(xdg && isAbsolute(xdg) ? xdg : join(homedir(), '.cache'), 'planwright');
 }
 
-// Made by the client from a slug and a ULID; `~<step>` is a sub-plan's run, `~~<n>` a further leg. The alphabet is closed because it becomes a path.
-const RUN_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}(~{1,2}[A-Za-z0-9][A-Za-z0-9_.-]{0,127})*$/;
+// Made by the client from a slug and a ULID; `~<step>` is a sub-plan's run, `~~<n>` a further leg, `@<n>` a round. The alphabet is closed because it becomes a path.
+const RUN_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}(~{1,2}[A-Za-z0-9][A-Za-z0-9_.-]{0,127}(@[0-9]{1,3})?)*$/;
 
 export const isRunId = (text: string): boolean => RUN_ID.test(text) && !text.includes('..');
 

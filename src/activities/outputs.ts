@@ -20,6 +20,9 @@ export type Outputs =
 /** All outputs of a step together, as JSON: they go through the server and into other steps' arguments. */
 const MAX_BYTES = 4096;
 const MAX_SOURCE: Readonly<Record<OutputSource['from'], number>> = { result: 64 * 1024, stdout: 1024 * 1024 };
+/** What only the items of a `for_each` are made of goes no further than the workflow. */
+const MAX_LIST_BYTES = 256 * 1024;
+const MAX_LIST_SOURCE = 1024 * 1024;
 /** Deeper ones could overflow the stack of whoever walks through them later. */
 const MAX_DEPTH = 64;
 
@@ -39,7 +42,9 @@ export function readOutputs(
 ): Outputs {
   const documents = new Map<OutputSource['from'], unknown>();
   const read = (from: OutputSource['from']): unknown => {
-    if (!documents.has(from)) documents.set(from, readDocument(from, files[from]));
+    const isOfList = Object.values(sources).some((source) => source.from === from && source.isList === true);
+    const most = isOfList ? MAX_LIST_SOURCE : MAX_SOURCE[from];
+    if (!documents.has(from)) documents.set(from, readDocument(from, files[from], most));
     return documents.get(from);
   };
   try {
@@ -49,10 +54,19 @@ export function readOutputs(
         clean(name, find(name, read(from), from, pointer), secrets),
       ]),
     );
-    const bytes = Buffer.byteLength(JSON.stringify(values));
+    const bytesOf = (isList: boolean): number => {
+      const chosen = Object.entries(values).filter(([name]) => (sources[name]!.isList ?? false) === isList);
+      return Buffer.byteLength(JSON.stringify(Object.fromEntries(chosen)));
+    };
+    const [bytes, listBytes] = [bytesOf(false), bytesOf(true)];
     if (bytes > MAX_BYTES) {
       throw new BadOutput(
         `the outputs have ${bytes} bytes together as JSON; at most ${MAX_BYTES}: hand on a file instead`,
+      );
+    }
+    if (listBytes > MAX_LIST_BYTES) {
+      throw new BadOutput(
+        `the lists for "for_each" have ${listBytes} bytes together as JSON; at most ${MAX_LIST_BYTES}: hand on names of files instead`,
       );
     }
     return { kind: 'outputs', values };
@@ -62,8 +76,8 @@ export function readOutputs(
   }
 }
 
-function readDocument(from: OutputSource['from'], path: string): unknown {
-  const bytes = readBounded(from, path);
+function readDocument(from: OutputSource['from'], path: string, most: number): unknown {
+  const bytes = readBounded(from, path, most);
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -79,7 +93,7 @@ function readDocument(from: OutputSource['from'], path: string): unknown {
   }
 }
 
-function readBounded(from: OutputSource['from'], path: string): Buffer {
+function readBounded(from: OutputSource['from'], path: string, most: number): Buffer {
   let file: number;
   try {
     // Not through a link the step made, and not waiting for a writer of a pipe.
@@ -94,7 +108,6 @@ function readBounded(from: OutputSource['from'], path: string): Buffer {
   try {
     const stats = fstatSync(file);
     if (!stats.isFile()) throw new BadOutput(`${NAMES[from]} is not a plain file`);
-    const most = MAX_SOURCE[from];
     if (stats.size > most)
       throw new BadOutput(`${NAMES[from]} has ${stats.size} bytes; at most ${most} are read for outputs`);
     const buffer = Buffer.alloc(stats.size);

@@ -3,7 +3,8 @@
  */
 import { graphOf, levelsOf } from '../plan/graph.js';
 import type { Plan, Step } from '../plan/plan.js';
-import type { StepKind } from '../plan/record.js';
+import type { StepKind, StepRecord } from '../plan/record.js';
+import { timesText } from './items-text.js';
 import { colourOf, type Paint } from './paint.js';
 import { planLine } from './report.js';
 import { oneLine } from './text/neutralise.js';
@@ -14,6 +15,8 @@ export interface Drawing {
   readonly plan: Plan;
   /** By step id; null for a plan that is not a run. */
   readonly states: ReadonlyMap<string, StepKind> | null;
+  /** The same for what is known of each step. */
+  readonly records?: ReadonlyMap<string, StepRecord>;
 }
 
 const levelsOfPlan = ({ plan }: Drawing): Step[][] =>
@@ -33,7 +36,8 @@ export function textOf(drawing: Drawing, width: number, paint: Paint): string[] 
       const state = states?.get(step.id) ?? null;
       const mark = state === null ? '' : `${colourOf(paint, state)(paint.marks[state])} `;
       const number = (index === 0 ? String(at + 1) : '').padStart(numberWidth);
-      const above = aboveText(step, arrow);
+      const times = timesText(step, drawing.records?.get(step.id) ?? null);
+      const above = [times, aboveText(step, arrow)].filter(Boolean).join('  ');
       const used = numberWidth + 2 + (state === null ? 0 : 2) + idWidth + 2;
       const name = step.name === step.id ? '' : oneLine(step.name);
       const room = Math.max(0, width - used);
@@ -75,15 +79,17 @@ const MERMAID_STATES: Readonly<Record<StepKind, string>> = {
   canceled: 'fill:#fdebd0,stroke:#ca6f1e,color:#6e2c00',
 };
 
-export function mermaidOf({ plan, states }: Drawing): string[] {
+export function mermaidOf({ plan, states, records }: Drawing): string[] {
   const nameOf = new Map<string, string>(plan.steps.map((step, index) => [step.id, `s${index}`]));
   const node = (step: Step): string => {
-    const label =
-      step.name === step.id
-        ? mermaidLabel(step.id)
-        : `${mermaidLabel(step.id)}<br/>${mermaidLabel(step.name)}`;
-    const [open, close] =
-      step.work.kind === 'plan' ? ['[[', ']]'] : step.work.kind === 'approval' ? ['{{', '}}'] : ['[', ']'];
+    const times = timesText(step, records?.get(step.id) ?? null);
+    const lines = [step.id, ...(step.name === step.id ? [] : [step.name]), ...(times === '' ? [] : [times])];
+    const label = lines.map(mermaidLabel).join('<br/>');
+    const [open, close] = hasRunBelow(step)
+      ? ['[[', ']]']
+      : step.work.kind === 'approval'
+        ? ['{{', '}}']
+        : ['[', ']'];
     const state = states?.get(step.id);
     return `  ${nameOf.get(step.id)}${open}"${label}"${close}${state === undefined ? '' : `:::${state}`}`;
   };
@@ -112,13 +118,17 @@ const DOT_FILLS: Readonly<Record<StepKind, string>> = {
   canceled: '#fdebd0',
 };
 
-export function dotOf({ plan, states }: Drawing): string[] {
+export function dotOf({ plan, states, records }: Drawing): string[] {
   const node = (step: Step): string => {
     const state = states?.get(step.id);
-    const shape =
-      step.work.kind === 'plan' ? ', shape=folder' : step.work.kind === 'approval' ? ', shape=hexagon' : '';
+    const shape = hasRunBelow(step)
+      ? ', shape=folder'
+      : step.work.kind === 'approval'
+        ? ', shape=hexagon'
+        : '';
     const fill = state === undefined ? '' : `, style="rounded,filled", fillcolor="${DOT_FILLS[state]}"`;
-    const label = step.name === step.id ? step.id : `${step.id}: ${step.name}`;
+    const times = timesText(step, records?.get(step.id) ?? null);
+    const label = `${step.name === step.id ? step.id : `${step.id}: ${step.name}`}${times === '' ? '' : ` ${times}`}`;
     return `  ${dotText(step.id)} [label=${dotText(label)}${shape}${fill}];`;
   };
   return [
@@ -135,8 +145,10 @@ export function dotOf({ plan, states }: Drawing): string[] {
   ];
 }
 
+const hasRunBelow = ({ work }: Step): boolean => work.kind === 'plan' || work.kind === 'for_each';
+
 export function graphJson(drawing: Drawing): unknown {
-  const { plan, states } = drawing;
+  const { plan, states, records } = drawing;
   return {
     plan_id: plan.planId,
     version: plan.version,
@@ -148,7 +160,15 @@ export function graphJson(drawing: Drawing): unknown {
       depends_on: step.dependsOn,
       fallback: step.onFailure.kind === 'fallback' ? step.onFailure.step : null,
       condition: step.condition,
+      ...manyOf(step, records?.get(step.id) ?? null),
       ...(states === null ? {} : { state: states.get(step.id) ?? null }),
     })),
   };
+}
+
+/** A step that stands for many: how many at most, and in a run how many there were. */
+function manyOf({ work }: Step, record: StepRecord | null): object {
+  if (work.kind === 'for_each') return { max_items: work.maxItems, items: record?.outputs['count'] ?? null };
+  if (work.kind !== 'plan' || work.repeat === undefined) return {};
+  return { max_rounds: work.repeat.maxRounds, rounds: record?.outputs['rounds'] ?? null };
 }

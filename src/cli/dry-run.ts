@@ -8,6 +8,8 @@ import { previewOf, type PreviewStep } from '../plan/preview.js';
 import { paintOf, print, printJson } from './command.js';
 import type { Paint } from './paint.js';
 import { planLine } from './report.js';
+import { asWritten } from '../plan/late.js';
+import { itemsText } from './items-text.js';
 import { oneLine } from './text/neutralise.js';
 import { duration, plural } from './text/time.js';
 import type { World } from './world.js';
@@ -72,8 +74,14 @@ function workLine(work: Work): string {
       );
       return oneLine(`${work.cwd === '.' ? '' : `in ${work.cwd}: `}${words.join(' ')}`);
     }
-    case 'plan':
-      return oneLine(`the plan ${work.path}: ${plural(work.plan.steps.length, 'step')}`);
+    case 'plan': {
+      const { repeat } = work;
+      const rounds =
+        repeat === undefined ? '' : `, at most ${plural(repeat.maxRounds, 'round')} until ${repeat.until}`;
+      return oneLine(`the plan ${work.path}: ${plural(work.plan.steps.length, 'step')}${rounds}`);
+    }
+    case 'for_each':
+      return `${itemsText(work)}, ${work.maxParallel} at once: ${workLine(readable(work.template.work))}`;
     case 'approval': {
       const choices = (work.choices ?? []).map(({ value }) => value);
       return oneLine(`asks: ${work.message}${choices.length === 0 ? '' : ` (${choices.join(', ')})`}`);
@@ -92,11 +100,20 @@ function workLine(work: Work): string {
   }
 }
 
+/** Open places as their author wrote them. */
+function readable(work: Work): Work {
+  if (work.kind !== 'command') return work;
+  return { ...work, cwd: asWritten(work.cwd), args: work.args.map(asWritten) };
+}
+
 const asJson = ({ step, will, because, leases }: PreviewStep): object => ({
   ...{ id: step.id, name: step.name, depends_on: step.dependsOn, tags: step.tags },
   ...{ will, because, leases, timeout_sec: step.timeoutSec, max_attempts: step.retry.maxAttempts },
   work:
     step.work.kind === 'plan'
-      ? { kind: 'plan', path: step.work.path, steps: step.work.plan.steps.length }
+      ? {
+          ...{ kind: 'plan', path: step.work.path, steps: step.work.plan.steps.length },
+          ...(step.work.repeat === undefined ? {} : { repeat: step.work.repeat }),
+        }
       : step.work,
 });

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { readJson } from '../os/json-file.js';
 import type { Plan, Priority } from '../plan/plan.js';
-import { reusable, type RunAgain } from '../plan/reuse.js';
+import { reusable, withItemsDone, type Reusable, type RunAgain } from '../plan/reuse.js';
 import { runFiles } from '../record/layout.js';
 import { readStartNote, type StartNote } from '../record/notes.js';
 import { PlanError, PlanwrightError } from './errors.js';
@@ -30,6 +30,8 @@ export interface Retried extends StartedRun {
   readonly reused: readonly string[];
   /** Steps that succeeded before and run again all the same. */
   readonly again: readonly { readonly step: string; readonly because: RunAgain }[];
+  /** Groups of items, and how many items' results are used again. */
+  readonly items: readonly { readonly step: string; readonly reused: number }[];
   /** Steps taken as done because of `only`. */
   readonly met: readonly string[];
 }
@@ -63,9 +65,10 @@ export async function retryRun(link: Link, runId: string, options: RetryOptions 
     planFile,
     notes,
   } = await planFor(record.plan, note, variables, options.strict ?? false);
-  const { plan, met } =
+  const { plan: sliced, met } =
     options.only === undefined ? { plan: whole, met: [] } : await sliceOf(whole, options.only);
-  const { reuse, again } = reusable(record, plan);
+  const { reuse, again, groups } = reusable(record, sliced);
+  const { plan, items } = await itemsAgain(link, sliced, groups);
   const started = await startRun(link, {
     plan,
     planPath: origin.planPath,
@@ -77,7 +80,35 @@ export async function retryRun(link: Link, runId: string, options: RetryOptions 
     reuse,
     retryOf: runId,
   });
-  return { ...started, plan, notes: [...notes, ...started.notes], reused: Object.keys(reuse), again, met };
+  return {
+    ...started,
+    plan,
+    notes: [...notes, ...started.notes],
+    reused: Object.keys(reuse),
+    again,
+    items,
+    met,
+  };
+}
+
+/** Finds out what was done of each group; of one whose run is not known any more, all is done again. */
+async function itemsAgain(
+  link: Link,
+  whole: Plan,
+  groups: Reusable['groups'],
+): Promise<Pick<Retried, 'plan' | 'items'>> {
+  let plan = whole;
+  const items: { step: string; reused: number }[] = [];
+  for (const { step, run } of groups) {
+    const earlier = await readRun(link, run).catch((error: unknown) => {
+      if (error instanceof PlanwrightError) return null;
+      throw error;
+    });
+    if (earlier === null) continue;
+    plan = withItemsDone(plan, step, earlier.record);
+    items.push({ step, reused: earlier.record.steps.filter(({ state }) => state === 'succeeded').length });
+  }
+  return { plan, items };
 }
 
 interface PlanForRetry {

@@ -4,9 +4,8 @@
 import { rm } from 'node:fs/promises';
 import type { Client } from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
-import type { Plan, Priority } from '../plan/plan.js';
+import type { Plan, Priority, Reuse } from '../plan/plan.js';
 import type { RunOrigin } from '../plan/record.js';
-import type { Reuse } from '../plan/schedule.js';
 import { writeJson } from '../os/json-file.js';
 import { packageVersion } from '../package.js';
 import { packPlan } from '../plan/wire.js';

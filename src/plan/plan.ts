@@ -5,6 +5,8 @@
  * plain JSON, because it crosses a workflow's border.
  */
 
+import type { LateLimit } from './late.js';
+
 /** Letters, digits, `_`, `.` and `-`, opening with a letter or digit; at most 128 characters. It becomes a path. */
 export type StepId = string & { readonly __brand: 'StepId' };
 
@@ -28,6 +30,8 @@ export interface Plan {
   readonly secrets: readonly string[];
   /** Names of leases that the run holds from before its first step to its end. Left out: none. */
   readonly exclusive?: readonly string[];
+  /** Variables of a sub-plan that have a value only when it starts, and what that may be. Left out: none. */
+  readonly late?: Readonly<Record<string, LateLimit>>;
   readonly steps: readonly Step[];
 }
 
@@ -59,7 +63,7 @@ export interface Step {
 }
 
 /** What a step does. One kind for each step type (`uses`). */
-export type Work = CommandWork | SubPlanWork | ApprovalWork | WorkstreamWork | LandingWork;
+export type Work = CommandWork | SubPlanWork | ForEachWork | ApprovalWork | WorkstreamWork | LandingWork;
 
 export interface CommandWork {
   readonly kind: 'command';
@@ -103,7 +107,39 @@ export interface SubPlanWork {
   /** Where the plan was read from, as written. */
   readonly path: string;
   readonly plan: Plan;
+  /** The values of its late variables, as templates. Left out: it has none. */
+  readonly given?: Readonly<Record<string, string>>;
+  /** It is run again until this holds. Left out: once. */
+  readonly repeat?: Repeat;
 }
+
+/** Rounds of a sub-plan: each is a run of its own. */
+export interface Repeat {
+  /** A CEL expression over the variables and steps of the sub-plan, asked after each round. */
+  readonly until: string;
+  /** A round more is a failure. */
+  readonly maxRounds: number;
+}
+
+/** One step for each item of a list: they make a plan that is run as a part of this run. */
+export interface ForEachWork {
+  readonly kind: 'for_each';
+  /** The items, or a template that comes to a list when the step starts. */
+  readonly items: readonly Json[] | string;
+  readonly maxItems: number;
+  readonly maxParallel: number;
+  /** What is done with each: a command with the item's places open. Its id and dependencies mean nothing. */
+  readonly template: Step;
+  /** The most bytes that `results` may have, and whether a later step reads them. */
+  readonly results: { readonly maxBytes: number; readonly isRead: boolean };
+  /** Results of an earlier run that are used again, by the step made for the item. Left out: none. */
+  readonly done?: Reuse;
+}
+
+/** Results of an earlier run that take the place of running a step again, by the step's id. */
+export type Reuse = Readonly<
+  Record<string, { readonly runId: string; readonly outputs: Readonly<Record<string, Json>> }>
+>;
 
 export interface ApprovalWork {
   readonly kind: 'approval';
@@ -252,6 +288,8 @@ export interface OutputSource {
   readonly from: 'result' | 'stdout';
   /** A JSON pointer (RFC 6901); `""` is the whole document. */
   readonly pointer: string;
+  /** True: nothing but the items of a `for_each` is made of it, so it may be larger. Left out: false. */
+  readonly isList?: boolean;
 }
 
 export type Priority = 'critical' | 'high' | 'normal' | 'low';

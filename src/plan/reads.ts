@@ -15,14 +15,26 @@ export function mayBeReadBy(steps: readonly Step[], plan: Plan): (id: string) =>
   const names = new Set<string>();
   let isAnything = false;
   for (const { condition, work } of steps) {
-    if (condition?.includes('\\')) isAnything = true; // a name may be written with escapes
-    for (const word of condition?.match(WORD) ?? [])
-      for (const name of [word, ...word.split('.')]) names.add(name);
+    if (condition !== null && !addNames(condition, names)) isAnything = true;
     const whole = work.kind === 'command' ? { ...work, env: { ...plan.env, ...work.env } } : work;
     for (const { step } of referencesIn(whole)) names.add(step);
     for (const step of patchesReadBy(work)) names.add(step);
   }
   return (id) => isAnything || names.has(id);
+}
+
+/** Returns whether an expression may name a step. */
+export function namesIn(expression: string): (id: string) => boolean {
+  const names = new Set<string>();
+  const isKnown = addNames(expression, names);
+  return (id) => !isKnown || names.has(id);
+}
+
+/** Adds what may be names in an expression. Returns false when it may name anything: a name can be written with escapes. */
+function addNames(expression: string, names: Set<string>): boolean {
+  for (const word of expression.match(WORD) ?? [])
+    for (const name of [word, ...word.split('.')]) names.add(name);
+  return !expression.includes('\\');
 }
 
 /** Returns the workstreams whose patches a step takes. */

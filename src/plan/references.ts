@@ -21,7 +21,8 @@ export const MAX_OUTPUT_BYTES = 4_096;
 
 // A step's id may hold dots, but never a brace.
 const REFERENCE_BODY = /^steps\.([A-Za-z0-9][A-Za-z0-9_.-]*)\.outputs\.([A-Za-z_][A-Za-z0-9_]{0,63})$/;
-const TEMPLATE = /\$\$\{steps\.|\$\{(steps\.[A-Za-z0-9_.-]*)\}/g;
+/** A reference to an output, or what `late.ts` says of values that come later; or the mark of a text that is neither. */
+export const TEMPLATE = /\$\$\{steps\.|\$\{(steps\.[A-Za-z0-9_.~-]*)\}/g;
 
 /** Returns the reference between the braces of `${…}`, or null when the text is none. */
 export function parseReference(body: string): OutputReference | null {
@@ -46,8 +47,11 @@ function templatesOf(work: Work): readonly string[] {
       return [...work.args, work.cwd, ...Object.values(work.env)];
     case 'approval':
       return [work.message];
-    // Nothing of them is left open: a sub-plan is read before the run, and patches are handed on whole.
     case 'plan':
+      return Object.values(work.given ?? {});
+    case 'for_each':
+      return [...(typeof work.items === 'string' ? [work.items] : []), ...templatesOf(work.template.work)];
+    // Nothing of them is left open: patches are handed on whole.
     case 'workstream':
     case 'landing':
       return [];

@@ -2,10 +2,9 @@
  * Which results of an earlier run a new one may use again: those of steps whose definition and inputs are the same.
  */
 import { levelsOf } from './graph.js';
-import type { Plan, Step } from './plan.js';
+import type { ForEachWork, Plan, Reuse, Step } from './plan.js';
 import type { RunRecord, StepRecord } from './record.js';
 import { edgesOf } from './run.js';
-import type { Reuse } from './schedule.js';
 
 /** Why a step that succeeded in the earlier run is run again all the same. */
 export type RunAgain =
@@ -21,6 +20,8 @@ export interface Reusable {
   readonly reuse: Reuse;
   /** Steps that succeeded before and are run again. */
   readonly again: readonly { readonly step: string; readonly because: RunAgain }[];
+  /** Groups of items that did not succeed and will be made of the same items: the runs that have what was done of them. */
+  readonly groups: readonly { readonly step: string; readonly run: string }[];
 }
 
 /**
@@ -39,6 +40,7 @@ export function reusable(earlier: RunRecord, plan: Plan): Reusable {
 
   const reuse: Record<string, Reuse[string]> = {};
   const again: { step: string; because: RunAgain }[] = [];
+  const groups: { step: string; run: string }[] = [];
   /** Steps that end in the new run as they did in the earlier one, reused or skipped by the same condition. */
   const settled = new Set<number>();
   for (const index of levelsOf(edges).flat()) {
@@ -46,7 +48,11 @@ export function reusable(earlier: RunRecord, plan: Plan): Reusable {
     const record = before.get(step.id);
     if (record === undefined) continue;
     const isKept = record.state === 'succeeded' || isSkippedByCondition(record);
-    if (!isKept) continue;
+    if (!isKept) {
+      const isGroup = step.work.kind === 'for_each' && record.childRun !== null;
+      if (isGroup && whyAgain(step, index) === null) groups.push({ step: step.id, run: record.childRun });
+      continue;
+    }
     const because = whyAgain(step, index);
     if (because === null) {
       settled.add(index);
@@ -56,7 +62,7 @@ export function reusable(earlier: RunRecord, plan: Plan): Reusable {
       }
     } else if (record.state === 'succeeded') again.push({ step: step.id, because });
   }
-  return { reuse, again };
+  return { reuse, again, groups };
 
   function whyAgain(step: Step, index: number): RunAgain | null {
     if (edges.primary[index]! >= 0) return 'fallback';
@@ -72,8 +78,27 @@ const isSkippedByCondition = (record: StepRecord): boolean =>
 /** What a step does, as a text that is the same for the same thing. */
 function definitionOf(step: Step, plan: Plan): string {
   const { work, condition, outputs, dependsOn, runsOn } = step;
-  const env = work.kind === 'command' ? plan.env : {};
-  return canonical({ work, condition, outputs, dependsOn: [...dependsOn].sort(), runsOn, env });
+  const env = work.kind === 'command' || work.kind === 'for_each' ? plan.env : {};
+  const what = work.kind === 'for_each' ? whatIsDone(work) : work;
+  return canonical({ work: what, condition, outputs, dependsOn: [...dependsOn].sort(), runsOn, env });
+}
+
+/** Of a group: how many items at once and at most changes nothing in what came of one. */
+const whatIsDone = ({ items, template: { work, outputs, runsOn } }: ForEachWork): object => {
+  return { kind: 'for_each', items, work, outputs, runsOn };
+};
+
+/** Returns the plan in which a group uses again what an earlier run of it has done well. */
+export function withItemsDone(plan: Plan, group: string, earlier: RunRecord): Plan {
+  const done = Object.fromEntries(
+    earlier.steps.flatMap(({ id, state, outputs, reusedFrom }) =>
+      state === 'succeeded' ? [[id, { runId: reusedFrom ?? earlier.head.runId, outputs }] as const] : [],
+    ),
+  );
+  const steps = plan.steps.map((step) =>
+    step.id === group && step.work.kind === 'for_each' ? { ...step, work: { ...step.work, done } } : step,
+  );
+  return { ...plan, steps };
 }
 
 /** JSON with its keys in order. */

@@ -3,7 +3,7 @@
  * comes in as an argument, nothing is awaited, and the same calls in the same order give the same run.
  */
 import { askToStop, follow, markTolerated, open, queue, stopAll } from './follow.js';
-import type { Json, Plan, Step, StepId } from './plan.js';
+import type { Json, Plan, Reuse, Step, StepId } from './plan.js';
 import type { Cause, RunState } from './record.js';
 import type { OutputReference } from './references.js';
 import {
@@ -18,11 +18,6 @@ import {
   type Run,
 } from './run.js';
 import { isOver, type Outcome, type StepState } from './step-state.js';
-
-/** Results of an earlier run that take the place of running the step again. */
-export type Reuse = Readonly<
-  Record<string, { readonly runId: string; readonly outputs: Readonly<Record<string, Json>> }>
->;
 
 /** Opens a run: steps without dependencies become ready. `at` is in milliseconds since 1970, as everywhere here. */
 export function newRun(plan: Plan, judge: Judge, at: number, reuse: Reuse = {}): Run {

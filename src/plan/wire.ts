@@ -147,7 +147,8 @@ const WORK_FIELDS: {
   >;
 } = {
   command: { command: true, args: true, cwd: true, shell: true, env: true, envMode: true, job: true },
-  plan: { path: true, plan: true },
+  plan: { path: true, plan: true, given: true, repeat: true },
+  for_each: { items: true, maxItems: true, maxParallel: true, template: true, results: true, done: true },
   approval: { message: true, choices: true, defaultOnTimeout: true },
   workstream: {
     ...{ workstream: true, startsWith: true, after: true, tools: true, route: true, prompt: true },
@@ -163,10 +164,8 @@ const WORK_FIELDS: {
 
 /** Fields that may be left out: null on the way, or not there at all. */
 const LEFT_OUT: ReadonlySet<string> = new Set([
-  'exclusive',
-  'work.choices',
-  'work.defaultOnTimeout',
-  'work.job',
+  ...['exclusive', 'work.choices', 'work.defaultOnTimeout', 'work.job'],
+  ...['work.given', 'work.repeat', 'work.done'],
 ]);
 
 /** Returns of each field the value that most steps have; the first of them where several are as frequent. */

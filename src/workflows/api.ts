@@ -2,8 +2,9 @@
  * How the world talks to a run: names and shapes of its input, queries, updates and signals. Types and names
  * only, shared by the workflow and the client.
  */
-import type { StepId, Plan, Json, Priority } from '../plan/plan.js';
+import type { Plan, Priority, Reuse, StepId } from '../plan/plan.js';
 import type { RunHead, RunOrigin, StepRecord } from '../plan/record.js';
+import type { ConditionStep } from '../plan/run.js';
 import type { Outcome } from '../plan/step-state.js';
 
 export const RUN_WORKFLOW = 'runPlan';
@@ -28,9 +29,7 @@ export interface RunInput {
   readonly chunks: number;
   readonly firstChunk: string;
   /** Step results of an earlier run that are used again. */
-  readonly reuse: Readonly<
-    Record<string, { readonly runId: string; readonly outputs: Readonly<Record<string, Json>> }>
-  >;
+  readonly reuse: Reuse;
   readonly priority: Priority;
   /** False on clusters where ours are not registered. */
   readonly searchAttributes: boolean;
@@ -38,7 +37,14 @@ export interface RunInput {
   readonly legEvents?: number;
   /** Leases that runs above hold while this sub-plan's run goes on, with their tokens. */
   readonly inherited?: Readonly<Record<string, number>>;
+  /** Steps of which the run above wants to know what they came to. Left out: of none. */
+  readonly report?: ReportWanted;
 }
+
+/** The steps with these ids, or all that ended. */
+export type ReportWanted = 'all' | readonly string[];
+/** What steps came to, by id. Outputs are left out where all of them together are too large. */
+export type Report = Readonly<Record<string, ConditionStep>>;
 
 /** The server asks for an end at 4,096 events and warns at 10,240; what still runs then must fit as well. */
 export const LEG_EVENTS = 4_000;
@@ -105,6 +111,9 @@ export const LEG_WORKFLOW = 'continuePlan';
 export const legId = (runId: string, leg: number): string => (leg === 0 ? runId : `${runId}~~${leg}`);
 /** The workflow id of a sub-plan's run. */
 export const subRunId = (runId: string, step: StepId): string => `${runId}~${step}`;
+/** The same of one round of a sub-plan that is repeated; rounds count from 1. */
+export const roundId = (runId: string, step: StepId, round: number): string =>
+  `${subRunId(runId, step)}@${round}`;
 
 /** The argument of `continuePlan`: the text is a `HandOver`, its plan packed. */
 export interface LegInput {
@@ -122,6 +131,7 @@ export interface LegInput {
   readonly inherited?: Readonly<Record<string, number>>;
   /** The execution of the run's own workflow: leases are held in its name. */
   readonly execution?: string;
+  readonly report?: ReportWanted;
 }
 
 /** What a leg returns, and a run that succeeded. A run that failed has the same two as the details of its failure. */
@@ -129,12 +139,20 @@ export interface RunEnd {
   readonly head: RunHead;
   /** What became of the one step, of a plan that has only one. */
   readonly only?: StepRecord;
+  /** Left out unless it was asked for. */
+  readonly report?: Report;
 }
 
 /** Signals between legs. Down: chunks of the hand-over, outcomes of steps still running above. Up: steps to be stopped. */
 export const ADD_CHUNK_SIGNAL = 'addChunk';
 export const SETTLED_SIGNAL = 'settled';
 export const STOP_STEPS_SIGNAL = 'stopSteps';
+
+/** From a run to the runs below it: what its update `pause` or `resume` says holds there as well. */
+export const PAUSED_SIGNAL = 'paused';
+export interface PausedRequest {
+  readonly paused: boolean;
+}
 
 export interface SettledRequest {
   readonly outcomes: readonly { readonly step: StepId; readonly outcome: Outcome }[];

@@ -9,7 +9,7 @@ import { waitedFor } from '../plan/lease-use.js';
 import type { StepId } from '../plan/plan.js';
 import type { RunHead } from '../plan/record.js';
 import { messageFor } from '../plan/references.js';
-import { isStopping, type Run } from '../plan/run.js';
+import { isStopping, touch, type Run } from '../plan/run.js';
 import {
   cancelRun,
   conditionStep,
@@ -24,12 +24,13 @@ import {
 import { isOver, type Outcome } from '../plan/step-state.js';
 import { runHead } from '../plan/view.js';
 import { Approvals } from './approvals.js';
-import { subRunId, type CancelRequest } from './api.js';
+import { roundId, subRunId, type CancelRequest, type Report, type RunEnd } from './api.js';
 import { detailsOf } from './details.js';
 import type { LeaseNews } from './lease-api.js';
 import { LandingNews } from './landing-news.js';
 import { LeaseGate } from './lease-gate.js';
 import { failedBy } from './outcome.js';
+import { pauseBelow } from './succession.js';
 import type { Neighbours, Settled, Successor, Surrounding } from './neighbours.js';
 import type { Surroundings } from './run-command-step.js';
 import { runStep } from './run-step.js';
@@ -53,6 +54,8 @@ export class Leg {
   #landings: LandingNews | null = null;
   /** For the next leg, until that is there. */
   readonly #leaseNews: LeaseNews[] = [];
+  /** The rounds of the sub-plans that are repeated from here. */
+  readonly #rounds = new Map<StepId, number>();
   /** The scope of each step that runs from here. */
   readonly #scopes = new Map<StepId, CancellationScope>();
   #settled: Settled[] = [];
@@ -60,7 +63,11 @@ export class Leg {
   #endedAt: number | null = null;
   /** How the run ended in a later leg. */
   #final: RunHead | null = null;
+  /** What later legs report of their steps. */
+  later: Report = {};
   #stopsBounded = false;
+  /** What was said of pausing before the plan was here. */
+  #pausedEarly: boolean | null = null;
   #news = false;
 
   constructor(
@@ -78,6 +85,21 @@ export class Leg {
     if (this.#cancel !== null) return;
     this.#cancel = { reason, actor };
     this.next?.cancel(this.#cancel);
+    this.wake();
+  }
+
+  /** Lets nothing start from here on, nor in the runs below, or lets it again. */
+  pause(paused: boolean): void {
+    if (this.next !== null) return this.next.pause(paused);
+    const { run } = this;
+    if (run === null) this.#pausedEarly = paused;
+    if (run === null || isStopping(run) || isRunOver(run) || run.paused === paused) return;
+    run.paused = paused;
+    run.revision += 1;
+    const below = run.states.flatMap((state, index) =>
+      state.kind === 'running' ? (this.childRunOf(index) ?? []) : [],
+    );
+    pauseBelow(below, paused);
     this.wake();
   }
 
@@ -118,6 +140,7 @@ export class Leg {
    */
   async drive(run: Run, waiting: readonly number[] = []): Promise<RunHead> {
     this.run = run;
+    run.paused = this.#pausedEarly ?? run.paused;
     const { runId, execution } = this.around;
     this.#gate = new LeaseGate(run, { run: runId, execution });
     this.#gate.closeUntilTaken((reason) => this.cancel({ reason, actor: 'engine' }));
@@ -212,6 +235,10 @@ export class Leg {
       outputsOf: (id) => outputsOf(run, id),
       stepOf: (id) => conditionStep(run, id),
       leases: { ...this.around.inherited, ...this.#gate!.tokens(index) },
+      noteRound: (id, round) => {
+        this.#rounds.set(id, round);
+        touch(run, index);
+      },
     };
     void scope
       .run(() => runStep(step, around, this.#landings!))
@@ -251,25 +278,27 @@ export class Leg {
     this.next = await this.neighbours.handOn(given.handOver);
     if (this.#cancel !== null) this.next.cancel(this.#cancel);
     for (const news of this.#leaseNews.splice(0)) this.next.told(news);
+    if (run.paused !== given.handOver.paused) this.next.pause(run.paused);
   }
 
   /** Gives the next leg the outcomes of what ran here or above, until that leg is done: then every step has ended. */
   async #passOn(next: Successor): Promise<RunHead> {
-    let end: { readonly head: RunHead } | { readonly error: unknown } | null = null;
+    let end: RunEnd | { readonly error: unknown } | null = null;
     const ended = (value: NonNullable<typeof end>): void => {
       end = value;
       this.wake();
     };
     void next.result().then(
-      (head) => ended({ head }),
+      (value) => ended(value),
       (error: unknown) => ended({ error }),
     );
     for (;;) {
       const outcomes = this.#settled.splice(0);
       if (outcomes.length > 0) next.settled(outcomes);
-      const seen = end as { readonly head: RunHead } | { readonly error: unknown } | null;
+      const seen = end as RunEnd | { readonly error: unknown } | null;
       if (seen !== null) {
         if ('error' in seen) throw seen.error;
+        this.later = seen.report ?? {};
         return (this.#final = seen.head);
       }
       this.#news = false;
@@ -285,12 +314,16 @@ export class Leg {
     });
   }
 
-  /** Returns the workflow id of a step's sub-plan run, or null. */
+  /** Returns the workflow id of the run that a step is, the last of its rounds, or null. */
   childRunOf(index: number): string | null {
-    const step = this.run!.plan.steps[index]!;
-    const launched =
-      'launchedAt' in this.run!.states[index]! && waitedFor(this.run!.leases.get(index)) === null;
-    return step.work.kind === 'plan' && launched ? subRunId(this.around.runId, step.id) : null;
+    const { id, work } = this.run!.plan.steps[index]!;
+    const state = this.run!.states[index]!;
+    const launched = 'launchedAt' in state && waitedFor(this.run!.leases.get(index)) === null;
+    if ((work.kind !== 'plan' && work.kind !== 'for_each') || !launched) return null;
+    const { runId } = this.around;
+    if (work.kind === 'for_each' || work.repeat === undefined) return subRunId(runId, id);
+    const rounds = 'outcome' in state ? state.outcome?.outputs?.['rounds'] : this.#rounds.get(id);
+    return typeof rounds === 'number' ? roundId(runId, id, rounds) : null;
   }
 }
 

@@ -23,6 +23,7 @@ import {
   CHANGES_QUERY,
   HANDED_ON,
   PAUSE_UPDATE,
+  PAUSED_SIGNAL,
   PLAN_QUERY,
   RESUME_UPDATE,
   SETTLED_SIGNAL,
@@ -32,6 +33,7 @@ import {
   type CancelStepRequest,
   type Changes,
   type ChunkRequest,
+  type PausedRequest,
   type PauseRequest,
   type PlanPage,
   type SettledRequest,
@@ -68,6 +70,7 @@ export function openDoors(leg: Leg, chunks: ChunkStore, origin: RunOrigin): void
   });
   setHandler(defineSignal<[SettledRequest]>(SETTLED_SIGNAL), ({ outcomes }) => leg.take(outcomes));
   setHandler(defineSignal<[LeaseNews]>(LEASE_SIGNAL), (news) => leg.told(news));
+  setHandler(defineSignal<[PausedRequest]>(PAUSED_SIGNAL), ({ paused }) => leg.pause(paused));
   setHandler(defineSignal<[StopStepsRequest]>(STOP_STEPS_SIGNAL), ({ steps }) => leg.stop(steps));
 }
 
@@ -82,13 +85,13 @@ function openUpdates(leg: Leg): void {
     leg,
     PAUSE_UPDATE,
     (run) => (run.paused ? 'the run is already paused' : null),
-    (run) => setPaused(run, true),
+    () => leg.pause(true),
   );
   onUpdate<PauseRequest>(
     leg,
     RESUME_UPDATE,
     (run) => (run.paused ? null : 'the run is not paused'),
-    (run) => setPaused(run, false),
+    () => leg.pause(false),
   );
   onUpdate<ApproveRequest>(
     leg,
@@ -119,11 +122,6 @@ function onUpdate<Request>(
       if (leg.run !== null) check(leg.run, request);
     },
   });
-}
-
-function setPaused(run: Run, paused: boolean): void {
-  run.paused = paused;
-  run.revision += 1;
 }
 
 function whyNotApprove(leg: Leg, run: Run, request: ApproveRequest): string | null {

@@ -3,13 +3,15 @@
  */
 import type { HandOver } from '../plan/hand-over.js';
 import type { StepId } from '../plan/plan.js';
-import type { RunHead } from '../plan/record.js';
 import type { Outcome } from '../plan/step-state.js';
-import type { CancelRequest } from './api.js';
+import type { CancelRequest, ReportWanted, RunEnd } from './api.js';
 import type { LeaseNews } from './lease-api.js';
 import type { Surroundings } from './run-command-step.js';
 
-export interface Surrounding extends Omit<Surroundings, 'plan' | 'outputsOf' | 'stepOf' | 'leases'> {
+export interface Surrounding extends Omit<
+  Surroundings,
+  'plan' | 'outputsOf' | 'stepOf' | 'leases' | 'noteRound'
+> {
   /** The execution of the run's own workflow. */
   readonly execution: string;
   /** Leases that runs above hold, with their tokens. */
@@ -17,6 +19,8 @@ export interface Surrounding extends Omit<Surroundings, 'plan' | 'outputsOf' | '
   readonly createdAt: number;
   /** When the plan was complete and the first leg began. */
   readonly startedAt: number;
+  /** What the run above wants to know in the end. Left out: nothing. */
+  readonly report?: ReportWanted;
 }
 
 /** What stands around a leg: those it takes steps over from, and those it gives steps to. */
@@ -34,7 +38,8 @@ export interface Successor {
   cancel(request: CancelRequest): void;
   settled(outcomes: readonly Settled[]): void;
   told(news: LeaseNews): void;
-  result(): Promise<RunHead>;
+  pause(paused: boolean): void;
+  result(): Promise<RunEnd>;
 }
 
 export interface Settled {

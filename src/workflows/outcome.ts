@@ -15,6 +15,8 @@ import type { CommandDone, CommandEnded, CommandHeartbeat } from '../activities/
 import type { StepFailure } from '../plan/attempt.js';
 import type { Outcome } from '../plan/step-state.js';
 
+import type { Report } from './api.js';
+
 /** The type of the `ApplicationFailure` that `runCommand` throws when the command failed for good. */
 export const STEP_FAILED = 'StepFailed';
 
@@ -52,6 +54,13 @@ const machinery = (message: string): StepFailure => ({ reason: 'infrastructure',
 function endedOf(details: unknown): CommandEnded {
   const ended = details as Partial<CommandEnded> | null | undefined;
   return { attempts: ended?.attempts ?? [], attemptsOmitted: ended?.attemptsOmitted ?? 0 };
+}
+
+/** Returns what a sub-plan's run that failed reports of its steps, as far as it was asked to. */
+export function failedReport(error: unknown): Report {
+  const cause = error instanceof ChildWorkflowFailure ? error.cause : null;
+  const details = cause instanceof ApplicationFailure ? cause.details : null;
+  return (details?.[2] as Report | null | undefined) ?? {};
 }
 
 /** Reads how a sub-plan's run ended from what its workflow threw. */

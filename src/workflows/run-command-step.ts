@@ -3,7 +3,7 @@
  */
 import { ActivityCancellationType, proxyActivities, type ActivityOptions } from '@temporalio/workflow';
 import type { Activities, CommandTask } from '../activities/api.js';
-import type { CommandWork, Json, Plan, Priority, Step } from '../plan/plan.js';
+import type { CommandWork, Json, Plan, Priority, Step, StepId } from '../plan/plan.js';
 import type { RunOrigin } from '../plan/record.js';
 import { commandFor } from '../plan/references.js';
 import type { ConditionStep } from '../plan/run.js';
@@ -23,6 +23,10 @@ export interface Surroundings {
   readonly stepOf: (step: string) => ConditionStep | null;
   /** The leases that are held while the step runs, with their tokens. */
   readonly leases: Readonly<Record<string, number>>;
+  /** Events after which legs of runs below hand on. */
+  readonly legEvents?: number;
+  /** Is told of each round of a repeated sub-plan. */
+  readonly noteRound: (step: StepId, round: number) => void;
 }
 
 const priorityKeys: Readonly<Record<Priority, number>> = { critical: 1, high: 2, normal: 3, low: 4 };

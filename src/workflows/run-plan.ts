@@ -24,6 +24,7 @@ import { ChunkStore } from './chunks.js';
 import { judgeFor } from './judge.js';
 import { Leg } from './leg.js';
 import { openDoors } from './messages.js';
+import { endOf } from './report.js';
 import { startWarden } from './warden.js';
 import { neighboursOf, unpackHandOver, type Place } from './succession.js';
 
@@ -42,10 +43,11 @@ export async function runPlan(input: RunInput): Promise<RunEnd> {
   const createdAt = startTime.getTime();
   const outer = CancellationScope.current();
   let only: StepRecord | null = null;
-  const head = await run(
+  const end = await run(
     {
       ...{ runId: workflowId, execution, leg: 0, origin, priority },
       ...{ createdAt, startedAt: createdAt, legEvents, inherited },
+      ...(input.report === undefined ? {} : { report: input.report }),
     },
     new ChunkStore(input.firstChunk, input.chunks),
     async (leg, text) => {
@@ -59,19 +61,20 @@ export async function runPlan(input: RunInput): Promise<RunEnd> {
   );
   if (input.searchAttributes) {
     upsertSearchAttributes([
-      { key: RUN_STATE, value: head.state },
-      { key: FAILED_STEP, value: head.failedStep },
+      { key: RUN_STATE, value: end.head.state },
+      { key: FAILED_STEP, value: end.head.failedStep },
     ]);
   }
-  return endRun(head, only, outer);
+  return endRun(end, only, outer);
 }
 
 /** Goes on with a run where the leg before left off. */
 export async function continuePlan(input: LegInput): Promise<RunEnd> {
   const { runId, leg, origin, priority, createdAt, startedAt, legEvents } = input;
   const { inherited = {}, execution = '' } = input;
-  const head = await run(
-    { runId, execution, leg, origin, priority, createdAt, startedAt, legEvents, inherited },
+  const report = input.report === undefined ? {} : { report: input.report };
+  return run(
+    { runId, execution, leg, origin, priority, createdAt, startedAt, legEvents, inherited, ...report },
     new ChunkStore(input.firstChunk, input.chunks),
     async (part, text) => {
       const handOver = unpackHandOver(text);
@@ -79,14 +82,13 @@ export async function continuePlan(input: LegInput): Promise<RunEnd> {
       return part.drive(taken, handOver.leases?.waiting);
     },
   );
-  return { head };
 }
 
 async function run(
   place: Place,
   chunks: ChunkStore,
   drive: (leg: Leg, text: string) => Promise<RunHead>,
-): Promise<RunHead> {
+): Promise<RunEnd> {
   const leg = new Leg(place, neighboursOf(place));
   openDoors(leg, chunks, place.origin);
   // A native cancel (Web UI, CLI, a parent) and the signal mean the same.
@@ -106,7 +108,7 @@ async function run(
     if (!chunks.isComplete) throw new CancelledFailure('canceled before the plan had arrived');
     const head = await drive(leg, chunks.text);
     await writeRecord(place);
-    return head;
+    return endOf(leg, head);
   });
 }
 
@@ -122,10 +124,11 @@ async function writeRecord({ runId, leg }: Place): Promise<void> {
   await activities.writeRecord({ runId, leg }).catch(() => undefined);
 }
 
-async function endRun(head: RunHead, only: StepRecord | null, outer: CancellationScope): Promise<RunEnd> {
+async function endRun(end: RunEnd, only: StepRecord | null, outer: CancellationScope): Promise<RunEnd> {
+  const { head, report } = end;
   switch (head.state) {
     case 'succeeded':
-      return { head, ...(only === null ? {} : { only }) };
+      return { ...end, ...(only === null ? {} : { only }) };
     case 'canceled':
       if (!outer.consideredCancelled) await cancelNatively(outer);
       throw new CancelledFailure(head.message ?? 'canceled');
@@ -135,7 +138,7 @@ async function endRun(head: RunHead, only: StepRecord | null, outer: Cancellatio
         type: 'RunFailed',
         nonRetryable: true,
         category: ApplicationFailureCategory.BENIGN,
-        details: only === null ? [head] : [head, only],
+        details: report === undefined ? (only === null ? [head] : [head, only]) : [head, only, report],
       });
   }
 }

@@ -5,6 +5,7 @@ import type { Step } from '../plan/plan.js';
 import type { Outcome } from '../plan/step-state.js';
 import type { LandingNews } from './landing-news.js';
 import { runCommandStep, type Surroundings } from './run-command-step.js';
+import { runForEachStep } from './run-for-each.js';
 import { runLandingStep } from './run-landing-step.js';
 import { runSubPlanStep } from './run-sub-plan.js';
 import { runWorkstreamStep } from './run-workstream-step.js';
@@ -17,6 +18,8 @@ export function runStep(step: Step, around: Surroundings, landings: LandingNews)
       return runCommandStep(step, around);
     case 'plan':
       return runSubPlanStep(step, around);
+    case 'for_each':
+      return runForEachStep(step, around);
     case 'workstream':
       return runWorkstreamStep(step, around);
     case 'landing':

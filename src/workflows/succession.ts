@@ -1,7 +1,13 @@
 /**
  * How the legs of a run follow one another: each is a child of the one before, so that ending the run ends them all.
  */
-import { CancellationScope, getExternalWorkflowHandle, startChild, workflowInfo } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  getExternalWorkflowHandle,
+  patched,
+  startChild,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { HandOver } from '../plan/hand-over.js';
 import { leasesOf } from '../plan/lease-names.js';
 import type { Plan } from '../plan/plan.js';
@@ -11,6 +17,7 @@ import {
   CANCEL_SIGNAL,
   LEG_WORKFLOW,
   legId,
+  PAUSED_SIGNAL,
   SETTLED_SIGNAL,
   STOP_STEPS_SIGNAL,
   type LegInput,
@@ -41,10 +48,11 @@ export function neighboursOf(place: Place): Neighbours {
     },
     handOn: async (handOver) => {
       const chunks = chunksOf(packHandOver(handOver));
-      const { origin, createdAt, startedAt, priority, legEvents, inherited, execution } = place;
+      const { origin, createdAt, startedAt, priority, legEvents, inherited, execution, report } = place;
       const hasLeases = handOver.leases !== undefined || Object.keys(inherited).length > 0;
       const input: LegInput = {
         ...{ origin, runId, leg: leg + 1, createdAt, startedAt, priority, legEvents },
+        ...(report === undefined ? {} : { report }),
         ...(hasLeases || leasesOf(handOver.plan).length > 0 ? { inherited, execution } : {}),
         chunks: chunks.length,
         firstChunk: chunks[0]!,
@@ -60,8 +68,9 @@ export function neighboursOf(place: Place): Neighbours {
         id: next.workflowId,
         cancel: (request) => send(() => next.signal(CANCEL_SIGNAL, request)),
         told: (news) => send(() => next.signal(LEASE_SIGNAL, news)),
+        pause: (paused) => send(() => next.signal(PAUSED_SIGNAL, { paused })),
         settled: (outcomes) => send(() => next.signal(SETTLED_SIGNAL, { outcomes })),
-        result: async () => (await next.result()).head,
+        result: () => next.result(),
       };
     },
   };
@@ -70,6 +79,13 @@ export function neighboursOf(place: Place): Neighbours {
 /** Sends a message, also when the run is being canceled. A leg that has ended needs none; its result says how. */
 function send(signal: () => Promise<void>): void {
   CancellationScope.nonCancellable(signal).catch(() => undefined);
+}
+
+/** Tells runs below this one that they are paused, or no more. One that has ended needs no telling. */
+export function pauseBelow(runs: readonly string[], paused: boolean): void {
+  // A history from before this was told has no such signals.
+  if (runs.length === 0 || !patched('pause-reaches-runs-below')) return;
+  for (const id of runs) send(() => getExternalWorkflowHandle(id).signal(PAUSED_SIGNAL, { paused }));
 }
 
 type PackedHandOver = Omit<HandOver, 'plan'> & { readonly plan: string };

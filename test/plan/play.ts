@@ -2,7 +2,7 @@
  * A run on a stage: the test says how each step ends and looks at what follows. No server, no clock.
  */
 import { handOver, takeOver, type HandOver } from '../../src/plan/hand-over.js';
-import type { Plan } from '../../src/plan/plan.js';
+import type { Plan, Reuse } from '../../src/plan/plan.js';
 import type { RunHead, RunState, StepKind, StepRecord } from '../../src/plan/record.js';
 import type { Run } from '../../src/plan/run.js';
 import {
@@ -14,7 +14,6 @@ import {
   takeReady,
   takeStops,
   verdict,
-  type Reuse,
 } from '../../src/plan/schedule.js';
 import type { Outcome } from '../../src/plan/step-state.js';
 import { runHead, stepRecord } from '../../src/plan/view.js';

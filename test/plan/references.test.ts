@@ -219,7 +219,7 @@ describe('at load', () => {
     async (field) => {
       const errors = await errorsOf(reading('x', { [field]: '${steps.a.outputs.version}' }));
       expect(errors.join()).toContain(
-        "only args, cwd, values of a step's env and the message of an approval can hold one",
+        "only args, cwd, values of a step's env, the message of an approval, items and variables of a sub-plan can hold one",
       );
     },
   );

@@ -32,7 +32,7 @@ export interface HeldCommand {
 
 export interface Engine {
   readonly client: Client;
-  /** Commands end at once and well, but for steps named `held…`, which wait for the test, and `lost…`, whose first try is lost. */
+  /** Commands end at once and well, but for steps and items named `held…`, which wait for the test, and `lost…`, whose first try is lost. */
   readonly held: (step: string) => Promise<HeldCommand>;
   /** Every command started so far, by step. */
   readonly started: string[];
@@ -61,6 +61,9 @@ export interface EngineParts {
   readonly more?: object;
 }
 
+/** A step made for an item is known by the item, which stands in its first argument. */
+const nameOf = ({ step, work }: CommandTask): string =>
+  step.startsWith('item-') ? (work.args[0] ?? step) : step;
 const isHeld = (step: string): boolean => step.startsWith('held');
 /** A command whose worker dies under it, the first time: it is not heard of any more. */
 const isLost = (step: string): boolean => step.startsWith('lost');
@@ -110,10 +113,11 @@ export async function openEngine({ program, bundle, more = {} }: EngineParts): P
           );
         },
       };
-      const there = waiting.get(task.step);
-      if (there?.arrived === undefined) waiting.set(task.step, { command });
+      const name = nameOf(task);
+      const there = waiting.get(name);
+      if (there?.arrived === undefined) waiting.set(name, { command });
       else {
-        waiting.delete(task.step);
+        waiting.delete(name);
         there.arrived(command);
       }
     }).finally(() => clearInterval(beat));
@@ -123,7 +127,7 @@ export async function openEngine({ program, bundle, more = {} }: EngineParts): P
     ...more,
     runCommand: (task) => {
       started.push(task.step);
-      if (isHeld(task.step)) return hold(task);
+      if (isHeld(nameOf(task))) return hold(task);
       if (isLost(task.step) && Context.current().info.attempt === 1) return Context.current().cancelled;
       return Promise.resolve({ attempts: [], attemptsOmitted: 0, outputs: outputsOf(task) });
     },

@@ -6,18 +6,59 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import { leaseId } from '../../src/plan/lease-names.js';
 import { LEASE_QUERY, RELEASE_UPDATE, type LeaseView } from '../../src/workflows/lease-api.js';
-import { planOf, type StepSketch } from '../plan/builder.js';
+import type { CommandWork, ForEachWork, Json, Plan } from '../../src/plan/plan.js';
+import { planOf, stepOf, type StepSketch } from '../plan/builder.js';
 import type { Engine } from './engine.js';
 import { setOf } from './landing-stand-in.js';
 
 export type Scenario = (engine: Engine) => Promise<WorkflowHandle>;
 
+const EMPTY_COMMAND: CommandWork = {
+  ...{ kind: 'command', command: 'true', args: [], cwd: '.', shell: false, env: {}, envMode: 'inherit' },
+};
 const chain = (length: number): Record<string, StepSketch> =>
   Object.fromEntries(
     Array.from({ length }, (_, at) => [`s${at}`, { after: at === 0 ? [] : [`s${at - 1}`] }]),
   );
 const diamond = { a: {}, b: { after: ['a'] }, c: { after: ['a'] }, d: { after: ['b', 'c'] } };
 const update = { reason: 'why not', actor: 'ann' };
+
+/** make ─► each ─► sum: a group of items that run one at a time, by name. */
+export function groupOf(
+  items: readonly Json[],
+  more: StepSketch = {},
+  from: Partial<ForEachWork> = {},
+): Record<string, StepSketch> {
+  const command = { ...EMPTY_COMMAND, args: ['${steps.~item}'] };
+  const outputs = { name: { from: 'result', pointer: '/name' } } as const;
+  const template = { ...stepOf('each', { work: command, outputs, ...more }), name: '' };
+  const work: ForEachWork = {
+    ...{ kind: 'for_each', items, maxItems: 10_000, maxParallel: 1, template },
+    results: { maxBytes: 4_096, isRead: true },
+    ...from,
+  };
+  const sum = { ...EMPTY_COMMAND, args: ['${steps.each.outputs.results}', '${steps.each.outputs.failed}'] };
+  return { make: {}, each: { after: ['make'], work }, sum: { after: ['each'], work: sum } };
+}
+
+/** A sub-plan that is run until something holds. It is told the round and an output of the step above. */
+export function repeated(
+  until: string,
+  maxRounds: number,
+  inner: StepSketch = {},
+): Record<string, StepSketch> {
+  const work = { ...EMPTY_COMMAND, args: ['${steps.~var.ROUND}', '${steps.~var.SHA}'] };
+  const outputs = { n: { from: 'result', pointer: '/n' } } as const;
+  const plan: Plan = { ...planOf({ test: { work, outputs, ...inner } }), late: { ROUND: {}, SHA: {} } };
+  const given = { ROUND: '${steps.~round}', SHA: '${steps.make.outputs.sha}' };
+  return {
+    make: { outputs: { sha: { from: 'result', pointer: '/sha' } } },
+    loop: {
+      after: ['make'],
+      work: { kind: 'plan', path: 'round.json', plan, given, repeat: { until, maxRounds } },
+    },
+  };
+}
 
 async function over(handle: WorkflowHandle): Promise<WorkflowHandle> {
   await handle.result().catch(() => undefined); // how it ends is the scenario's own business
@@ -120,6 +161,23 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       ),
     );
   },
+  // One item fails, the others go on; what came of them is handed on.
+  'for-each': async (engine) => {
+    const handle = await engine.start(planOf(groupOf(['a', 'held', 'b'], { onFailure: 'continue' })));
+    (await engine.held('held')).fail();
+    return over(handle);
+  },
+  'for-each-paused': async (engine) => {
+    const handle = await engine.start(planOf(groupOf(['held', 'b'])));
+    const command = await engine.held('held');
+    await handle.executeUpdate('pause', { args: [update] });
+    command.succeed();
+    await engine.reached(`${handle.workflowId}~each`, 'item-0');
+    await handle.executeUpdate('resume', { args: [update] });
+    return over(handle);
+  },
+  // Round 1 and 2 fail to bring what is waited for; so two are enough, and the step fails.
+  repeat: async (engine) => over(await engine.start(planOf(repeated('steps.test.outputs.n == "no"', 2)))),
   'plan-in-chunks': async (engine) => {
     const work = {
       kind: 'command',
@@ -205,6 +263,9 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
 export const furtherLegs: Readonly<Record<string, readonly string[]>> = {
   'many-legs': ['~~1', '~~2'],
   'sub-plan': ['~sub'],
+  'for-each': ['~each'],
+  'for-each-paused': ['~each'],
+  repeat: ['~loop@1', '~loop@2'],
   'lease-of-run': ['~~leases'],
   'workstream-set': ['~landing'],
   'landing-bisection': ['~landing'],

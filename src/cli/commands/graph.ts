@@ -9,7 +9,7 @@ import { findRun } from '../../client/list-runs.js';
 import { loadPlanFile } from '../../client/load.js';
 import { readRun } from '../../client/read-run.js';
 import type { Plan } from '../../plan/plan.js';
-import type { StepKind } from '../../plan/record.js';
+import type { StepKind, StepRecord } from '../../plan/record.js';
 import { examples, paintOf, print, printJson, withLink, type Host } from '../command.js';
 import { dotOf, graphJson, mermaidOf, textOf, type Drawing } from '../drawing.js';
 import { UsageError } from '../errors.js';
@@ -45,7 +45,8 @@ async function graph(world: World, what: string, options: Options): Promise<Exit
   return withLink(world, async (link) => {
     const { record } = await readRun(link, await findRun(link, what));
     const states = new Map<string, StepKind>(record.steps.map((step) => [step.id, step.state]));
-    return draw(world, { plan: record.plan, states }, options);
+    const records = new Map<string, StepRecord>(record.steps.map((step) => [step.id, step]));
+    return draw(world, { plan: record.plan, states, records }, options);
   });
 }
 

@@ -49,7 +49,7 @@ async function retry(
     await link.client(); // until here Ctrl-C simply ends this process
     let interrupted = 0;
     const forget = world.onInterrupt(() => (interrupted += 1)); // from here on there may be a run to cancel
-    const { runId, plan, notes, reused, again, met } = await retryRun(link, earlier, {
+    const { runId, plan, notes, reused, again, items, met } = await retryRun(link, earlier, {
       variables,
       strict,
       ...(only.length > 0 ? { only } : {}),
@@ -60,6 +60,7 @@ async function retry(
     for (const note of notes) tell(note);
     if (met.length > 0) tell(`taken as done: ${met.join(', ')}`);
     for (const { step, because } of again) tell(`step "${step}" runs again: ${WHY[because]}`);
+    for (const { step, reused: kept } of items) tell(`step "${step}": ${plural(kept, 'item')} kept`);
     if (json) {
       const webUi = webUiOf(await link.target(), runId);
       printJsonLine(world, {
@@ -68,6 +69,7 @@ async function retry(
         plan_id: plan.planId,
         retry_of: earlier,
         reused,
+        items,
         web_ui: webUi,
       });
     } else tell(`retry of ${earlier}: ${plural(reused.length, 'step')} of ${plan.steps.length} kept`);

@@ -6,6 +6,7 @@ import type { LiveAttempt } from '../../plan/live.js';
 import type { Step } from '../../plan/plan.js';
 import type { Cause, StepRecord } from '../../plan/record.js';
 import { describeFailure } from '../../plan/view.js';
+import { cameTo } from '../items-text.js';
 import { colourOf, type Paint } from '../paint.js';
 import { timeLeft } from '../questions.js';
 import { leaseWait } from '../waits.js';
@@ -99,7 +100,7 @@ function endNote(record: StepRecord, step: Step): string {
   const { choice, approved_by: by } = record.asked === undefined ? {} : record.outputs;
   if (typeof choice === 'string' && typeof by === 'string') return `"${choice}" by ${oneLine(by)}`;
   const tries = record.attempts.length + record.attemptsOmitted;
-  return tries > 1 && step.work.kind === 'command' ? `at attempt ${tries}` : '';
+  return tries > 1 && step.work.kind === 'command' ? `at attempt ${tries}` : cameTo(step, record);
 }
 
 /** Every canceled step of an aborted run would tell the same long story: one word does. */

@@ -4,6 +4,7 @@
 import { openConditions } from '../condition.js';
 import { meets, type Need } from '../graph.js';
 import { quote, quoteAll } from '../quote.js';
+import { MAX_OUTPUT_BYTES } from '../references.js';
 import type { Finding, Findings } from './diagnostics.js';
 import type { PlacedReference } from './fill-text.js';
 import type { PlanPath } from './places.js';
@@ -110,7 +111,8 @@ export async function checkConditions(
   const conditional = map.steps.filter((step) => step.condition !== null);
   if (conditional.length === 0) return used;
   const { examine } = await openConditions();
-  const sizeOf = (name: string): number => scope.values.get(name)?.length ?? 0;
+  const sizeOf = (name: string): number =>
+    scope.late.has(name) ? MAX_OUTPUT_BYTES : (scope.values.get(name)?.length ?? 0);
   for (const { index, subject, condition } of conditional) {
     const path = ['steps', index, 'condition'];
     const add = (message: string, hint: string | null): void =>
@@ -151,7 +153,7 @@ function complaintOf(
       hint: 'let a command check it',
     };
   }
-  if (scope.values.has(name)) return null;
+  if (scope.values.has(name) || scope.late.has(name)) return null;
   if (scope.declared?.has(name) === true) {
     return { message: `variable ${quote(name)} has no value`, hint: 'give it a "default"' };
   }

@@ -18,6 +18,23 @@ export function whole(least: number, most: number) {
   return z.int({ error: phrase }).min(least, { error: phrase }).max(most, { error: phrase });
 }
 
+/** A whole number, or a text that comes to one when variables are put in: `"${ROUNDS}"`. */
+export function counted(least: number, most: number) {
+  const phrase = `a whole number from ${least} to ${most}`;
+  return z.union(
+    [
+      whole(least, most),
+      z.string().transform((text, context) => {
+        const number = /^[0-9]{1,9}$/.test(text) ? Number(text) : NaN;
+        if (number >= least && number <= most) return number;
+        context.issues.push({ code: 'custom', message: phrase, input: text });
+        return z.NEVER;
+      }),
+    ],
+    { error: phrase },
+  );
+}
+
 /** A number from `least` to `most`, whole or not. */
 export function amount(least: number, most: number) {
   const phrase = `a number from ${least} to ${most}`;

@@ -1,12 +1,13 @@
 /**
  * Puts variables into one text of a plan, by the rules of the slot it stands in.
  */
+import { lateText } from '../late.js';
 import { quote } from '../quote.js';
 import { escapeLiteral, type OutputReference } from '../references.js';
 import type { Findings, ProblemCode } from './diagnostics.js';
 import type { PlanPath } from './places.js';
 import type { Slot } from './step-types/step-type.js';
-import { piecesOf, type Piece } from './template.js';
+import { piecesOf, type Locals, type Piece } from './template.js';
 import type { VariableScope } from './variables.js';
 
 /** Where a text stands. */
@@ -23,6 +24,8 @@ export interface Spot {
   readonly isArgument: boolean;
   /** The text is a program, handed to an interpreter as an argument (`sh -c`, `node -e`). */
   readonly isScript: boolean;
+  /** Names of its own that the text has. */
+  readonly locals: Locals;
 }
 
 /** A reference to an output, and where it stands. */
@@ -35,6 +38,9 @@ export interface PlacedReference extends OutputReference {
 const MAX_TOTAL = 16 * 1024 * 1024;
 /** Bytes of one argument; a character is a byte or more. */
 const MAX_TEXT = 131_071;
+
+/** Slots whose texts are filled when their step starts. */
+const HOLD_OUTPUTS: readonly Slot[] = ['argument', 'question', 'environment', 'items', 'sub-plan-variable'];
 
 const USE_FILES = 'pass large values as files';
 
@@ -66,26 +72,31 @@ export class TextFiller {
 
   private fillPlain(text: string, spot: Spot): string {
     const isEnvironment = spot.slot === 'environment' || spot.slot === 'shared-environment';
-    const pieces = piecesOf(text);
+    const pieces = piecesOf(text, spot.locals);
     const only = pieces.length === 1 ? pieces[0]! : null;
     if (isEnvironment && only?.kind === 'variable' && this.scope.secrets.has(only.name)) {
       this.used.add(only.name);
       return text;
     }
     // References stay for the time when the step starts; what is between them must then be read as it is now.
-    const isTemplate = isEnvironment || spot.slot === 'argument' || spot.slot === 'question';
+    const isTemplate = spot.slot !== 'text' && spot.slot !== 'command';
     const settled = (literal: string): string => (isTemplate ? escapeLiteral(literal) : literal);
     let before = '';
     let literal = '';
     for (const piece of pieces) {
-      if (piece.kind === 'variable') {
+      const late = this.lateTextOf(piece);
+      if (late !== null) {
+        this.checkLate(late.written, spot, literal);
+        before += settled(literal) + late.text;
+        literal = '';
+      } else if (piece.kind === 'variable') {
         const opens = before === '' && literal === '';
         literal += this.valueOf(piece.name, spot, opens);
       } else if (piece.kind === 'output') {
         this.reference(piece.reference, spot, literal);
         before += settled(literal) + referenceText(piece.reference);
         literal = '';
-      } else {
+      } else if (piece.kind !== 'late') {
         literal += this.plain(piece, spot);
       }
     }
@@ -130,29 +141,60 @@ export class TextFiller {
     return value;
   }
 
+  /** Returns how a piece stands in the plan whose value comes later, or null for any other. */
+  private lateTextOf(piece: Piece): { readonly text: string; readonly written: string } | null {
+    if (piece.kind === 'late') return { text: lateText(piece.late), written: piece.written };
+    if (piece.kind !== 'variable' || !this.scope.late.has(piece.name)) return null;
+    this.used.add(piece.name);
+    return { text: lateText({ kind: 'variable', name: piece.name }), written: `\${${piece.name}}` };
+  }
+
+  private checkLate(written: string, spot: Spot, literal: string): void {
+    this.refuseDollar(literal, spot);
+    const isItemName = spot.slot === 'item-name' && spot.locals === 'item';
+    if (isItemName || spot.slot === 'shared-environment' || HOLD_OUTPUTS.includes(spot.slot)) return;
+    const message = `${quote(written)} has its value only when the step that gives it starts, and cannot be used here`;
+    this.add(
+      'bad-reference',
+      spot,
+      message,
+      'only args, cwd, env and the message of an approval can hold it',
+    );
+  }
+
+  private refuseDollar(literal: string, spot: Spot): void {
+    if (!literal.endsWith('$')) return;
+    // `$${` is the mark of a literal: together they would be read as one when the step starts.
+    this.add('bad-reference', spot, 'a "$" cannot stand right before a reference to an output', null);
+  }
+
   private reference(reference: OutputReference, spot: Spot, literal: string): void {
-    if (literal.endsWith('$')) {
-      // `$${` is the mark of a literal: together they would be read as one when the step starts.
-      this.add('bad-reference', spot, 'a "$" cannot stand right before a reference to an output', null);
-    }
-    const holdsOne = ['argument', 'question', 'environment'].includes(spot.slot);
-    if (holdsOne && spot.stepIndex !== null) {
+    this.refuseDollar(literal, spot);
+    if (HOLD_OUTPUTS.includes(spot.slot) && spot.stepIndex !== null) {
       this.references.push({ ...reference, stepIndex: spot.stepIndex, path: spot.path });
       return;
     }
-    const message = `the output ${quote(referenceText(reference))} cannot be used here; only args, cwd, values of a step's env and the message of an approval can hold one`;
-    const isForSubPlan = spot.slot === 'sub-plan-variable';
-    const hint = isForSubPlan
-      ? 'a sub-plan is read before the run; let it read a file that an earlier step writes'
-      : null;
-    this.add('bad-reference', spot, message, hint);
+    const message = `the output ${quote(referenceText(reference))} cannot be used here; only args, cwd, values of a step's env, the message of an approval, items and variables of a sub-plan can hold one`;
+    this.add('bad-reference', spot, message, null);
   }
 
   /** A shell gets values through the environment: put into its line, a value would be read as commands. */
   private fillShellLine(text: string, spot: Spot, env: ReadonlySet<string>): string {
     let line = '';
-    for (const piece of piecesOf(text)) {
-      if (piece.kind === 'variable') {
+    for (const piece of piecesOf(text, spot.locals)) {
+      if (piece.kind === 'late') {
+        const name = piece.written
+          .slice(2, -1)
+          .replace(/[^A-Za-z0-9_]/g, '_')
+          .toUpperCase();
+        const message = `${quote(piece.written)} stands in a shell line, where its value would be read as commands`;
+        this.add(
+          'shell-text',
+          spot,
+          message,
+          `write "env": {"${name}": "${piece.written}"} and "$${name}" in the line`,
+        );
+      } else if (piece.kind === 'variable') {
         this.leaveToShell(piece.name, spot, env);
         line += `\${${piece.name}}`;
       } else if (piece.kind === 'output') {
@@ -174,8 +216,9 @@ export class TextFiller {
 
   /** `${HOME}` is the shell's own; a variable of the plan is not, unless `env` hands it over. */
   private leaveToShell(name: string, spot: Spot, env: ReadonlySet<string>): void {
-    const { values, secrets, declared } = this.scope;
-    if (!values.has(name) && !secrets.has(name) && declared?.has(name) !== true) return;
+    const { values, secrets, late, declared } = this.scope;
+    const isOurs = values.has(name) || secrets.has(name) || late.has(name) || declared?.has(name) === true;
+    if (!isOurs) return;
     this.used.add(name);
     if (env.has(name)) return;
     const message = `the variable ${quote(name)} stands in a shell line, where its value would be read as commands`;

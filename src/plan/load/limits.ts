@@ -1,9 +1,9 @@
 /**
  * What an operating system and a server take of one step, checked before anything starts.
  */
-import type { Step } from '../plan.js';
+import type { CommandWork, Step } from '../plan.js';
 import { quote } from '../quote.js';
-import { MAX_OUTPUT_BYTES, referencesIn } from '../references.js';
+import { MAX_OUTPUT_BYTES } from '../references.js';
 import { utf8Length } from '../utf8.js';
 import { checkEnv } from './check-env.js';
 import type { Findings } from './diagnostics.js';
@@ -26,10 +26,12 @@ export function checkLimits(
   env: Readonly<Record<string, string>>,
   index: number,
   findings: Findings,
+  path: PlanPath = ['steps', index],
 ): void {
+  if (step.work.kind === 'for_each')
+    return checkLimits(step.work.template, env, index, findings, [...path, 'with', 'step']);
   if (step.work.kind !== 'command') return;
   const { work } = step;
-  const path = ['steps', index];
   const subject = `step ${quote(step.id)}`;
   const allEnv = { ...env, ...work.env };
   const variables = Object.entries(allEnv);
@@ -48,11 +50,7 @@ export function checkLimits(
   let units = 0;
   for (const text of texts) units += text.length;
   // Nearly all steps are far below every limit, and counting bytes for each would take longer than all else.
-  if (
-    units * MAX_BYTES_A_UNIT + TASK_ROOM + referencesIn(work).length * MAX_OUTPUT_BYTES <
-    MAX_ARGUMENT_BYTES
-  )
-    return;
+  if (units * MAX_BYTES_A_UNIT + TASK_ROOM + placesIn(work) * MAX_OUTPUT_BYTES < MAX_ARGUMENT_BYTES) return;
 
   const tooLarge = (what: string, bytes: number, most: number, at: PlanPath, hint: string): void =>
     findings.add({
@@ -88,7 +86,7 @@ export function checkLimits(
     );
     return;
   }
-  const references = referencesIn(work).length * MAX_OUTPUT_BYTES;
+  const references = placesIn(work) * MAX_OUTPUT_BYTES;
   const task = { work: { ...work, env: allEnv }, retry: step.retry, outputs: step.outputs };
   const taskBytes = utf8Length(JSON.stringify(task)) + references + TASK_ROOM;
   if (taskBytes > MAX_TASK_BYTES) {
@@ -102,8 +100,14 @@ export function checkLimits(
   }
 }
 
+/** How many places of a command are filled when it starts. */
+const placesIn = ({ args, cwd, env }: CommandWork): number =>
+  [...args, cwd, ...Object.values(env)].reduce((sum, text) => sum + openPlaces(text), 0);
+
+const openPlaces = (text: string): number =>
+  text.includes('${steps.') ? text.split('${steps.').length - text.split('$${steps.').length : 0;
+
 /** The bytes of a text, each output in it at its largest. */
 function filledBytes(text: string): number {
-  const references = text.includes('${steps.') ? text.split('${steps.').length - 1 : 0;
-  return utf8Length(text) + references * MAX_OUTPUT_BYTES;
+  return utf8Length(text) + openPlaces(text) * MAX_OUTPUT_BYTES;
 }

@@ -6,9 +6,11 @@ import { harmless, quote, show } from '../quote.js';
 import { checkEnv } from './check-env.js';
 import { checkLeases } from './check-leases.js';
 import { checkGraph } from './check-graph.js';
+import { checkOver } from './check-over.js';
 import { checkConditions, checkReferences, checkResources, OpenNeeds } from './check-reads.js';
 import { faultProblems, Findings, isError, type Problem } from './diagnostics.js';
 import { fillPatches } from './fill-patches.js';
+import { noteLists } from './note-lists.js';
 import { outlineOf } from './outline.js';
 import { besideFile, normalized } from './paths.js';
 import { readSteps } from './read-steps.js';
@@ -131,7 +133,8 @@ async function planOf(
   const made = await readSteps(steps, {
     globals,
     findings,
-    loadSubPlan: (index, path, variables) => loadSubPlan(session, trail, findings, index, path, variables),
+    loadSubPlan: (index, ...what) => loadSubPlan(session, trail, findings, index, ...what),
+    checkOver: (over, condition, path) => checkOver(over, condition, path, findings),
   });
   return read.success && made.length === steps.length ? assembled(read.data, scope, made) : null;
 }
@@ -194,7 +197,8 @@ function assembled(document: PlanDocument, scope: VariableScope, steps: Plan['st
     variables: Object.fromEntries(scope.values),
     secrets: [...scope.secrets],
     ...(document.exclusive.length === 0 ? {} : { exclusive: [...new Set(document.exclusive)] }),
-    steps: fillPatches(steps),
+    ...(scope.late.size === 0 ? {} : { late: Object.fromEntries(scope.late) }),
+    steps: noteLists(fillPatches(steps)),
   };
 }
 
@@ -205,6 +209,7 @@ async function loadSubPlan(
   index: number,
   path: string,
   variables: Readonly<Record<string, string>>,
+  late: readonly string[],
 ): Promise<Plan | null> {
   const at = ['steps', index, 'with'];
   const refuse = (message: string, hint: string | null): null => {
@@ -224,6 +229,7 @@ async function loadSubPlan(
     return refuse(`the sub-plan ${quote(path)} cannot be used: ${source.message}`, null);
   return loadFile(session, [...trail, file], source, () => ({
     values: variables,
+    late,
     report: (name, finding) => findings.add({ ...finding, path: [...at, 'variables', name] }),
     missingAt: 'giver',
     howToGive: (name) => `"variables": {"${name}": "…"} in the step that uses this plan`,

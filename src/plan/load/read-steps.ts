@@ -65,7 +65,8 @@ function readStep(raw: unknown, index: number, context: StepsContext): Step | nu
     return null;
   }
   const loadSubPlan: StepContext['loadSubPlan'] = (...what) => context.loadSubPlan(index, ...what);
-  const details = reading.details({ globals, findings, index, loadSubPlan });
+  const { checkOver } = context;
+  const details = reading.details({ globals, findings, index, loadSubPlan, checkOver });
   return details instanceof Promise
     ? details.then((awaited) => stepOf(reading.document, awaited))
     : stepOf(reading.document, details);

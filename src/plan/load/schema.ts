@@ -56,6 +56,11 @@ export const variableDocument = z.looseObject(
       .describe('The value when none is given.')
       .optional(),
     required: flag().describe('The plan does not start without a value.').default(false),
+    type: oneOf(['string', 'integer', 'number', 'boolean'])
+      .describe('What the text must be the writing of, such as "12" or "true".')
+      .default('string'),
+    minimum: z.number({ error: 'a number' }).describe('The least value of a number.').optional(),
+    maximum: z.number({ error: 'a number' }).describe('The largest value of a number.').optional(),
     pattern: text()
       .describe(
         'A regular expression that the whole value must match. Without look-around and back-references.',

@@ -40,7 +40,13 @@ type Around = Omit<Spot, 'path' | 'slot' | 'isArgument' | 'isScript'> & {
   readonly scriptIndex: number | null;
 };
 
-const AROUND_PLAN: Around = { subject: '', stepIndex: null, shellEnv: null, scriptIndex: null };
+const AROUND_PLAN: Around = {
+  subject: '',
+  stepIndex: null,
+  shellEnv: null,
+  scriptIndex: null,
+  locals: null,
+};
 
 /**
  * Returns the document with its variables put in. What cannot be put in is reported and left as it was.
@@ -95,28 +101,44 @@ function stepOf(
   if (!isObject(step) || type === undefined) return step;
   const path = ['steps', index];
   for (const key of UNTOUCHED) warnOfVariables(step[key], [...path, key], findings);
-  const ownEnv = isObject(step['env']) ? Object.keys(step['env']) : [];
-  const isShell = step['shell'] === true;
-  const around: Around = {
-    subject: `step ${typeof step['id'] === 'string' ? quote(step['id']) : index + 1}: `,
-    stepIndex: index,
-    shellEnv: isShell ? new Set([...sharedEnv, ...ownEnv]) : null,
-    scriptIndex: isShell ? null : scriptIndexOf(step['command'], step['args']),
-  };
+  const subject = `step ${typeof step['id'] === 'string' ? quote(step['id']) : index + 1}: `;
+  const around: Around = { subject, stepIndex: index, locals: null, ...shellOf(step, sharedEnv) };
   const result = fieldsOf(step, STEP_SLOTS.get(type)!, path, around, filler);
   const input = step['with'];
   if (!isObject(input)) return result;
-  const filled = fieldsOf(input, type.withSlots, [...path, 'with'], around, filler);
+  const inside = { ...around, locals: type.locals?.(step) ?? null };
+  let filled = fieldsOf(input, type.withSlots, [...path, 'with'], inside, filler);
+  const { inner } = type;
+  const below = inner === undefined ? undefined : input[inner.field];
+  if (inner !== undefined && isObject(below)) {
+    const place = [...path, 'with', inner.field];
+    const its: Around = { ...around, locals: 'item', ...shellOf(below, sharedEnv) };
+    filled = { ...filled, [inner.field]: fieldsOf(below, inner.slots, place, its, filler) };
+  }
   return filled === input ? result : { ...result, with: filled };
+}
+
+function shellOf(command: Fields, sharedEnv: readonly string[]): Pick<Around, 'shellEnv' | 'scriptIndex'> {
+  const ownEnv = isObject(command['env']) ? Object.keys(command['env']) : [];
+  return command['shell'] === true
+    ? { shellEnv: new Set([...sharedEnv, ...ownEnv]), scriptIndex: null }
+    : { shellEnv: null, scriptIndex: scriptIndexOf(command['command'], command['args']) };
 }
 
 /** Returns the object with the texts in its slots filled; the object itself when nothing changes. */
 function fieldsOf(holder: Fields, slots: Slots, path: PlanPath, around: Around, filler: TextFiller): Fields {
   let result = holder;
-  for (const key in slots) {
+  for (const slot in slots) {
+    const [key, below] = slot.split('.') as [string, string | undefined];
     if (!Object.hasOwn(holder, key)) continue;
     const before = holder[key];
-    const after = valueOf(before, slots[key]!, key, [...path, key], around, filler);
+    const place = [...path, key];
+    const after =
+      below === undefined
+        ? valueOf(before, slots[slot]!, key, place, around, filler)
+        : isObject(before)
+          ? fieldsOf(before, { [below]: slots[slot]! }, place, around, filler)
+          : before;
     if (after !== before) result = { ...result, [key]: after };
   }
   return result;
@@ -138,12 +160,15 @@ function valueOf(
       slot,
       subject: around.subject,
       stepIndex: around.stepIndex,
+      locals: around.locals,
       shellEnv: isLine ? around.shellEnv : null,
       isArgument: field === 'args',
       isScript: field === 'args' && below[0] === around.scriptIndex,
     });
   };
   if (Array.isArray(value)) {
+    // A list that is written out holds what it holds: only a text may come to a list later.
+    if (slot === 'items') return valueOf(value, 'text', field, path, around, filler);
     const items = value.map((item: unknown, index) => fill(item, index));
     return items.some((item, index) => item !== value[index]) ? items : value;
   }

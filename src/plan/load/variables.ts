@@ -1,6 +1,7 @@
 /**
  * The values a plan is loaded with: what its `variables` declare, what the start gave.
  */
+import { whyNotType, type LateLimit } from '../late.js';
 import { quote, quoteAll, show } from '../quote.js';
 import { utf8Length } from '../utf8.js';
 import type { Finding, Findings } from './diagnostics.js';
@@ -15,6 +16,8 @@ export type GivenFinding = Omit<Finding, 'path' | 'at'>;
 export interface GivenVariables {
   readonly values: Readonly<Record<string, string>>;
   readonly report: (name: string, finding: GivenFinding) => void;
+  /** Names that have a value only when the plan starts: it is a sub-plan. */
+  readonly late?: readonly string[];
   /** Where a value is missed: at its declaration, or where it should have been given. */
   readonly missingAt: 'declaration' | 'giver';
   /** How a value is given, for hints: `--var NAME=…`. */
@@ -25,6 +28,8 @@ export interface VariableScope {
   /** What `${NAME}` becomes. No secrets. */
   readonly values: ReadonlyMap<string, string>;
   readonly secrets: ReadonlySet<string>;
+  /** Names whose values come when the plan starts, and what those may be. */
+  readonly late: ReadonlyMap<string, LateLimit>;
   /** Names the plan declares; null when it declares none, and then any may be given. */
   readonly declared: ReadonlySet<string> | null;
   /** Names whose values the author has limited by `pattern` or `enum`. */
@@ -44,6 +49,7 @@ export function resolveVariables(
 ): VariableScope {
   const values = new Map<string, string>();
   const secrets = new Set<string>();
+  const late = new Map<string, LateLimit>((given.late ?? []).map((name) => [name, {}]));
   const vetted = new Set<string>();
   const declared = new Map(Object.entries(declarations ?? {}));
   const givenValues = new Map(
@@ -52,11 +58,16 @@ export function resolveVariables(
 
   for (const [name, declaration] of declared) {
     const allows = limitOf(name, declaration, findings);
-    if (declaration.pattern !== undefined || declaration.enum !== undefined) vetted.add(name);
+    const isTyped = declaration.type !== 'string';
+    if (declaration.pattern !== undefined || declaration.enum !== undefined || isTyped) vetted.add(name);
     if (declaration.secret) secrets.add(name);
     const report = (finding: GivenFinding): void => given.report(name, finding);
     const value = givenValues.get(name);
-    if (value !== undefined) {
+    if (late.has(name)) {
+      const complaint = whyNotLate(name, declaration);
+      if (complaint !== null) report(complaint);
+      late.set(name, lateLimitOf(declaration));
+    } else if (value !== undefined) {
       const complaint = allows(value);
       if (complaint !== null) report(complaint);
       if (!declaration.secret) values.set(name, value);
@@ -80,7 +91,30 @@ export function resolveVariables(
     const message = `the values of all variables are ${bytes} bytes; they may be ${MAX_TOTAL_BYTES}`;
     findings.add({ code: 'too-large', path: ['variables'], message, hint: 'pass large values as files' });
   }
-  return { values, secrets, declared: declarations === undefined ? null : new Set(declared.keys()), vetted };
+  const names = declarations === undefined ? null : new Set(declared.keys());
+  return { values, secrets, late, declared: names, vetted };
+}
+
+function lateLimitOf({ type, minimum, maximum, enum: values }: VariableDocument): LateLimit {
+  return {
+    ...(type === 'string' ? {} : { type }),
+    ...(minimum === undefined ? {} : { minimum }),
+    ...(maximum === undefined ? {} : { maximum }),
+    ...(values === undefined ? {} : { enum: values }),
+  };
+}
+
+/** A value that nobody knows yet is looked at when it comes, by a workflow: that has no patterns. */
+function whyNotLate(name: string, { secret, pattern }: VariableDocument): GivenFinding | null {
+  if (!secret && pattern === undefined) return null;
+  const what = secret ? 'is a secret' : 'has a pattern';
+  return {
+    code: 'bad-variable',
+    message: `variable ${quote(name)} ${what}, and cannot be given an output`,
+    hint: secret
+      ? 'the sub-plan finds its secrets by itself'
+      : 'declare it with "type" or "enum", or give it a fixed value',
+  };
 }
 
 const DEFAULT_OF_SECRET: GivenFinding = {
@@ -137,7 +171,10 @@ function limitOf(
     message,
     hint,
   });
+  checkBounds(name, declaration, findings);
   return (value) => {
+    const wrongType = whyNotType(value, lateLimitOf(declaration), `variable ${quote(name)}: ${found(value)}`);
+    if (wrongType !== null) return bad(wrongType);
     if (declaration.enum !== undefined && !declaration.enum.includes(value)) {
       const hint = declaration.secret ? null : findings.didYouMean(value, declaration.enum);
       return bad(
@@ -158,6 +195,21 @@ function limitOf(
   };
 }
 
+function checkBounds(name: string, { type, minimum, maximum }: VariableDocument, findings: Findings): void {
+  const add = (field: string, message: string): void =>
+    findings.add({
+      code: 'conflict',
+      path: ['variables', name, field],
+      message: `variable ${quote(name)}: ${message}`,
+    });
+  const isNumber = type === 'integer' || type === 'number';
+  for (const [field, bound] of Object.entries({ minimum, maximum })) {
+    if (bound !== undefined && !isNumber) add(field, `"${field}" is for "type": "integer" or "number"`);
+  }
+  if (minimum !== undefined && maximum !== undefined && minimum > maximum)
+    add('minimum', '"minimum" is more than "maximum"');
+}
+
 /** Reports values that were given and that nothing takes. */
 export function addUnknownGiven(
   scope: VariableScope,
@@ -167,8 +219,8 @@ export function addUnknownGiven(
 ): void {
   const { declared } = scope;
   if (declared === null) return;
-  for (const name of Object.keys(given.values)) {
-    if (declared.has(name) || used.has(name) || !scope.values.has(name)) continue;
+  for (const name of [...Object.keys(given.values), ...scope.late.keys()]) {
+    if (declared.has(name) || used.has(name) || !(scope.values.has(name) || scope.late.has(name))) continue;
     given.report(name, {
       code: 'unknown-variable',
       message: `variable ${quote(name)} was given a value, but this plan has no such variable`,

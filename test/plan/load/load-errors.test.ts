@@ -145,7 +145,7 @@ describe('a step', () => {
     [{ uses: 'comand' }, '"uses" must name a step type, found "comand"; did you mean "command"?'],
     [
       { uses: 7 },
-      '"uses" must name a step type, found 7; there are "command", "plan", "approval", "workstream" and "landing"',
+      '"uses" must name a step type, found 7; there are "command", "plan", "for_each", "approval", "workstream" and "landing"',
     ],
   ])('with %j is told what was expected and what was found', async (fields, words) => {
     const errors = await errorsOf(planWith([step('build', fields)]));
@@ -204,7 +204,7 @@ describe('a step', () => {
   test.each([
     [
       { uses: 'job' },
-      'must name a step type, found "job"; there are "command", "plan", "approval", "workstream" and "landing"',
+      'must name a step type, found "job"; there are "command", "plan", "for_each", "approval", "workstream" and "landing"',
     ],
     [{ uses: 'landings' }, 'found "landings"; did you mean "landing"?'],
   ])(

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { levelsOf, graphOf } from '../../../src/plan/graph.js';
 import { formatProblem } from '../../../src/plan/load/diagnostics.js';
 import { loadPlan } from '../../../src/plan/load/load-plan.js';
@@ -10,9 +11,17 @@ const plans = join(import.meta.dirname, '../../../plans');
 const readText = (path: string): string => readFileSync(path, 'utf8');
 const shipped = readdirSync(plans).filter((name) => /\.(json|ya?ml)$/.test(name));
 
+/** What must be given: templates do nothing without it. */
+function neededBy(path: string): Record<string, string> {
+  const { variables = {} } = parse(readText(path)) as { variables?: Record<string, { required?: boolean }> };
+  const needed = Object.entries(variables).filter(([, { required }]) => required === true);
+  return Object.fromEntries(needed.map(([name]) => [name, 'some']));
+}
+
 describe('every plan in plans/', () => {
   test.each(shipped)('%s loads without a word, and names its schema', async (name) => {
-    const { plan, problems } = await loadPlan({ path: join(plans, name), readText });
+    const path = join(plans, name);
+    const { plan, problems } = await loadPlan({ path, readText, variables: neededBy(path) });
     expect(problems.map(formatProblem)).toEqual([]);
     expect(plan).not.toBeNull();
     expect(readText(join(plans, name))).toContain('../schema/plan.schema.json');
@@ -61,8 +70,14 @@ describe('the guide', () => {
       .map((block) => JSON.parse(block) as Record<string, unknown>);
     expect(whole.length).toBeGreaterThanOrEqual(4);
     for (const example of whole) {
-      const files = { 'deploy.json': planWith([step('x')], { variables: { HOST: {} } }) };
-      const document = 'plan_id' in example ? example : planWith([example]);
+      const files = {
+        'deploy.json': planWith([step('x')], { variables: { HOST: {} } }),
+        'round.json': planWith([step('check')], { variables: { ROUND: { type: 'integer' } } }),
+        'test_fix_verify.json': projectFile('plans', 'test_fix_verify.json'),
+        'test_fix_round.json': projectFile('plans', 'test_fix_round.json'),
+      };
+      const above = 'depends_on' in example ? [step('find', { outputs: { packages: '' } })] : [];
+      const document = 'plan_id' in example ? example : planWith([...above, example]);
       await loaded(document, { files, variables: { WORD: 'w', HOST: 'h', VERSION: '1' } });
     }
   });

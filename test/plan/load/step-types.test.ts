@@ -185,7 +185,7 @@ describe('a command', () => {
 
   test('does not take a "with": its fields stand in the step', async () => {
     expect(await errorsOf(planWith([step('a', { with: {} })]))).toEqual([
-      'conflict: step "a": "with" means nothing for "uses": "command"; it belongs to "uses": "plan", "uses": "approval", "uses": "workstream" and "uses": "landing"',
+      'conflict: step "a": "with" means nothing for "uses": "command"; it belongs to "uses": "plan", "uses": "for_each", "uses": "approval", "uses": "workstream" and "uses": "landing"',
     ]);
   });
 });

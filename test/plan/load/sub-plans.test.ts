@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { fillPlan } from '../../../src/plan/late.js';
 import { formatProblem } from '../../../src/plan/load/diagnostics.js';
 import type { Plan } from '../../../src/plan/plan.js';
 import { commandOf, errorsOf, load, loaded, planWith, step } from './loading.js';
@@ -186,14 +187,105 @@ describe('a sub-plan', () => {
     );
   });
 
-  test('is read before the run: nothing of other steps can be given to it', async () => {
-    const steps = [
+  describe('that is given an output of an earlier step', () => {
+    const usedWith = (variables: object, more: object = {}): unknown[] => [
       step('a', { outputs: { v: '/v' } }),
-      { ...using('g.json', { variables: { WHO: '${steps.a.outputs.v}' } }), depends_on: ['a'] },
+      { ...using('g.json', { variables }), depends_on: ['a'], ...more },
     ];
-    expect((await errorsOf(planWith(steps), { files: { 'g.json': greeting } })).join()).toContain(
-      'the output "${steps.a.outputs.v}" cannot be used here; only args, cwd, values of a step\'s env and the message of an approval can hold one; a sub-plan is read before the run',
-    );
+    const taking = (variable: object, inner: object): Record<string, unknown> =>
+      planWith([step('x', inner)], { variables: { WHO: variable } });
+    const errorsWith = async (variable: object, inner: object): Promise<string> => {
+      const files = { 'g.json': taking(variable, inner) };
+      return (await errorsOf(planWith(usedWith({ WHO: '${steps.a.outputs.v}' })), { files })).join('\n');
+    };
+
+    test('has it wherever outputs can be, when it starts', async () => {
+      const inner = { args: ['to ${WHO}'], env: { TO: '${WHO}' }, condition: 'vars.WHO != ""' };
+      const files = { 'g.json': taking({ required: true }, inner) };
+      const plan = await loaded(planWith(usedWith({ WHO: 'the ${steps.a.outputs.v}' })), { files });
+      const { work } = plan.steps[1]!;
+      if (work.kind !== 'plan') throw new Error('a sub-plan was expected');
+      const filled = fillPlan(work.plan, { WHO: '${TOKEN} $(id) ${steps.x.outputs.y}' });
+      const { args } = commandOf(filled.steps[0]);
+      expect(args).toEqual(['to ${TOKEN} $(id) $${steps.x.outputs.y}']); // what was a text stays one
+      expect(filled.variables).toEqual({ WHO: '${TOKEN} $(id) ${steps.x.outputs.y}' });
+    });
+
+    test('cannot have it where a plan is read: its name, its leases, a shell line', async () => {
+      const late = 'has its value only when the step that gives it starts';
+      expect(await errorsWith({}, { name: 'for ${WHO}' })).toContain(late);
+      expect(await errorsWith({}, { exclusive: ['${WHO}'] })).toContain(late);
+      expect(await errorsWith({}, { command: '${WHO}' })).toContain(late);
+      expect(await errorsWith({}, { shell: true, command: 'echo ${WHO}' })).toContain('read as commands');
+      expect(await errorsWith({}, { shell: true, command: 'echo "$WHO"', env: { WHO: '${WHO}' } })).toBe('');
+    });
+
+    test('limits it by type and enum, and not by what a workflow cannot ask', async () => {
+      expect(await errorsWith({ pattern: 'a+' }, {})).toContain(
+        'has a pattern, and cannot be given an output',
+      );
+      expect(await errorsWith({ secret: true }, {})).toContain('is a secret, and cannot be given an output');
+      const files = { 'g.json': taking({ type: 'integer', minimum: 1, enum: ['1', '2', '5'] }, {}) };
+      const plan = await loaded(planWith(usedWith({ WHO: '${steps.a.outputs.v}' })), { files });
+      const { work } = plan.steps[1]!;
+      if (work.kind !== 'plan') throw new Error('a sub-plan was expected');
+      expect(fillPlan(work.plan, { WHO: '5' }).variables).toEqual({ WHO: '5' });
+      for (const bad of ['3', '0', 'x', '1.0', ''])
+        expect(() => fillPlan(work.plan, { WHO: bad })).toThrow('variable "WHO"');
+    });
+
+    test('must be below that step, and the step must have it', async () => {
+      const files = { 'g.json': taking({}, {}) };
+      expect(
+        (await errorsOf(planWith(usedWith({ WHO: '${steps.a.outputs.w}' })), { files })).join(),
+      ).toContain('has no output "w"');
+      const apart = usedWith({ WHO: '${steps.a.outputs.v}' }, { depends_on: [] });
+      expect((await errorsOf(planWith(apart), { files })).join()).toContain('which it does not depend on');
+    });
+  });
+
+  describe('that is repeated', () => {
+    const round = planWith([step('test', { outputs: { n: '/n' } })], {
+      variables: { N: { type: 'integer' } },
+    });
+    const errorsWith = async (repeat: object, variables: object = {}): Promise<string> =>
+      (
+        await errorsOf(planWith([{ ...using('g.json', { variables }), repeat }]), {
+          files: { 'g.json': round },
+          variables: { ROUNDS: '4' },
+        })
+      ).join('\n');
+
+    test('says until when, and how often at most', async () => {
+      const steps = [
+        {
+          ...using('g.json', { variables: { N: '${round}' } }),
+          repeat: { until: 'true', max_rounds: '${ROUNDS}' },
+        },
+      ];
+      const plan = await loaded(planWith(steps), { files: { 'g.json': round }, variables: { ROUNDS: '4' } });
+      expect(plan.steps[0]!.work).toMatchObject({
+        repeat: { until: 'true', maxRounds: 4 },
+        given: { N: '${steps.~round}' },
+      });
+    });
+
+    test.each([
+      [{ until: 'true' }, 'missing required field: repeat.max_rounds'],
+      [{ until: 'true', max_rounds: 0 }, '"repeat.max_rounds" must be a whole number from 1 to 100'],
+      [{ until: 'true', max_rounds: 101 }, '"repeat.max_rounds" must be a whole number from 1 to 100'],
+      [{ until: 'true', max_rounds: 'many' }, '"repeat.max_rounds" must be a whole number from 1 to 100'],
+      [
+        { until: 'steps.tst.exit_code == 0', max_rounds: 2 },
+        'the sub-plan has no step "tst"; did you mean "test"?',
+      ],
+      [{ until: 'steps.test.outputs.m == 1', max_rounds: 2 }, 'has no output "m"; it declares "n"'],
+      [{ until: 'vars.M == ""', max_rounds: 2 }, '"M" is no variable of the sub-plan with a value'],
+      [{ until: '1 + 1', max_rounds: 2 }, 'comes to a value of type int'],
+      [{ until: '"${N}" == ""', max_rounds: 2 }, '"${…}" is not put into an expression'],
+    ])('with %j is refused', async (repeat, words) => {
+      expect(await errorsWith(repeat)).toContain(words);
+    });
   });
 
   test('is not given secrets: it declares them itself', async () => {

@@ -3,6 +3,7 @@
  */
 import type { Retry } from '../../plan.js';
 import { quote } from '../../quote.js';
+import type { PlanPath } from '../places.js';
 import type { AttemptsDocument, StepDocument } from '../schema.js';
 import type { StepContext } from './step-type.js';
 
@@ -10,11 +11,13 @@ import type { StepContext } from './step-type.js';
  * Returns the attempts of a step, and reports fields that contradict each other.
  *
  * @param defaultRetries - for a step that says nothing
+ * @param at - where it stands
  */
 export function attemptsOf(
   document: AttemptsDocument & Pick<StepDocument, 'id'>,
   defaultRetries: number,
   { index, findings }: Pick<StepContext, 'index' | 'findings'>,
+  at: PlanPath = ['steps', index],
 ): Retry {
   const { retry, retries, retry_delay_sec: delaySec = 0 } = document;
   if (retry === undefined) {
@@ -30,7 +33,7 @@ export function attemptsOf(
     if (document[old] === undefined) continue;
     findings.add({
       code: 'conflict',
-      path: ['steps', index, old],
+      path: [...at, old],
       at: 'key',
       message: `step ${quote(document.id)}: "${old}" and "retry" both say how often it is tried`,
       hint: 'keep one of them',

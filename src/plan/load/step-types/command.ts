@@ -6,7 +6,8 @@ import { z } from 'zod';
 import type { OutputSource } from '../../plan.js';
 import { attemptFields, commandFields, everyStep } from '../schema.js';
 import { attemptsOf } from './attempts.js';
-import { stepType } from './step-type.js';
+import type { PlanPath } from '../places.js';
+import { stepType, type Slots, type StepContext, type StepDetails } from './step-type.js';
 
 const schema = z.looseObject({
   ...everyStep,
@@ -18,33 +19,49 @@ const schema = z.looseObject({
   ...attemptFields,
 });
 
+export const COMMAND_SLOTS = {
+  command: 'command',
+  args: 'argument',
+  cwd: 'argument',
+  env: 'environment',
+  runs_on: 'text',
+} as const satisfies Slots;
+
 export const command = stepType({
   uses: 'command',
   schema,
-  slots: { command: 'command', args: 'argument', cwd: 'argument', env: 'environment', runs_on: 'text' },
+  slots: COMMAND_SLOTS,
   withSlots: {},
-  details: (document, context) => {
-    return {
-      work: {
-        kind: 'command',
-        command: document.command,
-        args: document.args,
-        cwd: document.cwd,
-        shell: document.shell,
-        env: document.env,
-        envMode: document.env_mode,
-      },
-      timeoutSec: document.timeout_sec ?? context.globals.default_timeout_sec,
-      retry: attemptsOf(document, context.globals.default_retries, context),
-      idempotent: document.idempotent,
-      outputs: Object.fromEntries(
-        Object.entries(document.outputs).map(([name, from]) => [name, sourceOf(from)]),
-      ),
-      runsOn: document.runs_on,
-      priority: document.priority,
-    };
-  },
+  details: commandDetails,
 });
+
+/** A command as it is written: a step of its own, or what a `for_each` does with each item. */
+type CommandDocument = z.output<z.ZodObject<typeof commandFields & typeof attemptFields>> & {
+  readonly id: string;
+};
+
+/** @param at - where it stands, when it is not the step itself */
+export function commandDetails(document: CommandDocument, context: StepContext, at?: PlanPath) {
+  return {
+    work: {
+      kind: 'command',
+      command: document.command,
+      args: document.args,
+      cwd: document.cwd,
+      shell: document.shell,
+      env: document.env,
+      envMode: document.env_mode,
+    },
+    timeoutSec: document.timeout_sec ?? context.globals.default_timeout_sec,
+    retry: attemptsOf(document, context.globals.default_retries, context, at),
+    idempotent: document.idempotent,
+    outputs: Object.fromEntries(
+      Object.entries(document.outputs).map(([name, from]) => [name, sourceOf(from)]),
+    ),
+    runsOn: document.runs_on,
+    priority: document.priority,
+  } satisfies StepDetails;
+}
 
 const sourceOf = (from: string | OutputSource): OutputSource =>
   typeof from === 'string' ? { from: 'result', pointer: from } : from;

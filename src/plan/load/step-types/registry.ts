@@ -3,12 +3,13 @@
  */
 import { approval } from './approval.js';
 import { command } from './command.js';
+import { forEach } from './for-each.js';
 import { landing } from './landing.js';
 import { plan } from './plan.js';
 import type { StepType } from './step-type.js';
 import { workstream } from './workstream.js';
 
-export const STEP_TYPES: readonly StepType[] = [command, plan, approval, workstream, landing];
+export const STEP_TYPES: readonly StepType[] = [command, plan, forEach, approval, workstream, landing];
 
 const byName = new Map(STEP_TYPES.map((type) => [type.uses as string, type]));
 

@@ -6,6 +6,8 @@
 import type { z } from 'zod';
 import type { OutputSource, Plan, Priority, Retry, Work } from '../../plan.js';
 import type { Findings } from '../diagnostics.js';
+import type { PlanPath } from '../places.js';
+import type { Locals } from '../template.js';
 import type { GlobalsDocument, StepDocument } from '../schema.js';
 
 /**
@@ -17,10 +19,21 @@ import type { GlobalsDocument, StepDocument } from '../schema.js';
  * - `question`: the same, for words that a person is asked
  * - `environment`: as `argument`, and a secret as the whole value
  * - `shared-environment`: environment of all steps: variables, and a secret as the whole value
- * - `sub-plan-variable`: variables only
+ * - `sub-plan-variable`: variables, and outputs of earlier steps when the sub-plan starts
+ * - `items`: the same, for the list of a `for_each`
+ * - `item-name`: what people see of each item's step: variables, and the item
  */
 export type Slot =
-  'text' | 'command' | 'argument' | 'question' | 'environment' | 'shared-environment' | 'sub-plan-variable';
+  | 'text'
+  | 'command'
+  | 'argument'
+  | 'question'
+  | 'environment'
+  | 'shared-environment'
+  | 'sub-plan-variable'
+  | 'items'
+  | 'item-name';
+/** By field; `repeat.max_rounds` is a field of the object in a field. */
 export type Slots = Readonly<Record<string, Slot>>;
 
 /** The part of a `Step` that depends on its type. */
@@ -41,7 +54,14 @@ export interface StepContext {
   readonly index: number;
   readonly findings: Findings;
   /** Loads a plan file beside this one. Null when it has errors: they are reported already. */
-  readonly loadSubPlan: (path: string, variables: Readonly<Record<string, string>>) => Promise<Plan | null>;
+  readonly loadSubPlan: (
+    path: string,
+    variables: Readonly<Record<string, string>>,
+    /** Names of variables that have a value only when the sub-plan starts. */
+    late: readonly string[],
+  ) => Promise<Plan | null>;
+  /** Checks an expression over the variables and steps of another plan. Reports what is wrong with it. */
+  readonly checkOver: (plan: Plan, condition: string, path: PlanPath) => Promise<void>;
 }
 
 export interface StepType {
@@ -53,6 +73,10 @@ export interface StepType {
   readonly slots: Slots;
   /** The same for the fields of `with`. */
   readonly withSlots: Slots;
+  /** A step inside `with`, whose fields have slots too. Left out: there is none. */
+  readonly inner?: { readonly field: string; readonly slots: Slots };
+  /** Names of their own that the texts of `with` have. */
+  readonly locals?: (document: Readonly<Record<string, unknown>>) => Locals;
   /** Names of the outputs that every step of the type has, as far as the document says. */
   readonly ownOutputs: (document: Readonly<Record<string, unknown>>) => readonly string[];
   readonly read: (raw: unknown) => StepReading;
@@ -78,7 +102,8 @@ export function stepType<Schema extends z.ZodObject>(
     ) => StepDetails | null | Promise<StepDetails | null>;
   } & (z.output<Schema> extends StepDocument ? unknown : never),
 ): StepType {
-  const { uses, schema, slots, withSlots, ownOutputs = () => [], details } = parts;
+  const { uses, schema, slots, withSlots, inner, locals, ownOutputs = () => [], details } = parts;
+  const more = { ...(inner === undefined ? {} : { inner }), ...(locals === undefined ? {} : { locals }) };
   const read = (raw: unknown): StepReading => {
     const result = schema.safeParse(raw);
     if (!result.success) return { kind: 'bad', issues: result.error.issues };
@@ -88,7 +113,7 @@ export function stepType<Schema extends z.ZodObject>(
       details: (context) => details(result.data, context),
     };
   };
-  return { uses, schema, slots, withSlots, ownOutputs, read };
+  return { uses, schema, slots, withSlots, ...more, ownOutputs, read };
 }
 
 /** For steps that no process runs: what only a process has. */
