@@ -20,6 +20,11 @@ export const commands: readonly CommandEntry[] = [
     summary: 'check a plan and report every problem',
     load: () => import('./commands/validate.js'),
   },
+  {
+    name: 'migrate',
+    summary: 'bring older plans and bundles up to date',
+    load: () => import('./commands/migrate.js'),
+  },
   { name: 'graph', summary: 'draw the steps of a plan or a run', load: () => import('./commands/graph.js') },
   { name: 'list', summary: 'list runs, newest first', load: () => import('./commands/list.js') },
   {
@@ -94,6 +99,7 @@ export const oldNames: Readonly<Record<string, string | undefined>> = Object.ass
     check: 'validate',
     lint: 'validate',
     plan: 'validate',
+    upgrade: 'migrate',
     ls: 'list',
     ps: 'list',
     runs: 'list',

@@ -23,10 +23,19 @@ export async function loadPlanFile(
 ): Promise<LoadedPlan> {
   // The schema library takes longer to load than a plan: only commands that load one pay for it.
   const { loadPlan } = await import('../plan/load/load-plan.js');
-  return loadPlan({ path, variables, strict, readText: (file) => readText(resolve(cwd, file)) });
+  return loadPlan({ path, variables, strict, readText: (file) => readPlanText(resolve(cwd, file)) });
 }
 
-async function readText(file: string): Promise<string> {
+/** Loads a plan whose text is not in its file yet. Other files are read where they are. */
+export async function loadPlanText(path: string, text: string, cwd: string): Promise<LoadedPlan> {
+  const { loadPlan } = await import('../plan/load/load-plan.js');
+  const readText = (file: string): string | Promise<string> =>
+    file === path ? text : readPlanText(resolve(cwd, file));
+  return loadPlan({ path, readText });
+}
+
+/** Reads a file as it is taken for a plan: bounded, and no pipe. */
+export async function readPlanText(file: string): Promise<string> {
   // O_NONBLOCK: opening a pipe that nobody writes to would wait for ever.
   const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {

@@ -32,6 +32,7 @@ export type ProblemCode =
   | 'bad-condition'
   | 'bad-sub-plan'
   | 'unknown-workstream'
+  | 'newer-schema'
   | 'too-many-problems';
 
 export type Severity = 'error' | 'warning';

@@ -22,6 +22,7 @@ import {
   type VariableDocument,
 } from './schema.js';
 import { addIssues, addUnknownKeys, isObject, knownKeys } from './shape.js';
+import { schemaVersionFault } from './schema-version.js';
 import { readSource } from './source.js';
 import type { Source } from './source-text.js';
 import { stepMapOf } from './step-map.js';
@@ -99,6 +100,12 @@ async function planOf(
   if (!isObject(raw)) {
     const message = `a plan must be an object with "plan_id", "version", "globals" and "steps", found ${show(raw)}`;
     findings.add({ code: 'bad-value', path: [], message });
+    return null;
+  }
+  const fault = schemaVersionFault(raw['schema_version']);
+  if (fault !== null) {
+    // What a newer language means by the rest nobody here can say.
+    findings.add({ ...fault, path: ['schema_version'] });
     return null;
   }
   const scope = resolveVariables(declarationsOf(raw['variables']), given, findings);

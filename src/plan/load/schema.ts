@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { whyNotLeaseName } from '../lease-names.js';
+import { SCHEMA_VERSION } from './schema-version.js';
 import {
   amount,
   environment,
@@ -97,6 +98,12 @@ export const globalsDocument = z.looseObject(
 export const planDocument = z.looseObject(
   {
     $schema: text().describe('Where editors find the schema of this file.').optional(),
+    schema_version: z
+      .literal(SCHEMA_VERSION, { error: String(SCHEMA_VERSION) })
+      .describe(
+        'The version of the plan language that the file is written for; "version" is that of the plan.',
+      )
+      .optional(),
     plan_id: filledText(200).describe('The plan\'s stable name, such as "PLAN-SAFE-MERGE-001".'),
     version: filledText(200).describe('The version of the plan\'s text, such as "1.0".'),
     description: text()

@@ -3,6 +3,7 @@
  */
 import { faultProblems, Findings, isError, type Problem } from '../../plan/load/diagnostics.js';
 import { addIssues, addUnknownKeys, isObject, knownKeys } from '../../plan/load/shape.js';
+import { schemaVersionFault } from '../../plan/load/schema-version.js';
 import { readSource } from '../../plan/load/source.js';
 import type { Source } from '../../plan/load/source-text.js';
 import { harmless, quote, show } from '../../plan/quote.js';
@@ -95,6 +96,11 @@ function readBundle(
   if (!isObject(raw)) {
     const message = `a workstream must be an object with "id", "files_scope", "tasks" and "tool", found ${show(raw)}`;
     findings.add({ code: 'bad-value', path: base, message });
+    return null;
+  }
+  const fault = schemaVersionFault(raw['schema_version']);
+  if (fault !== null) {
+    findings.add({ ...fault, path: [...base, 'schema_version'] });
     return null;
   }
   const subject = `workstream ${typeof raw['id'] === 'string' ? quote(raw['id']) : String(base[0] ?? 0)}`;

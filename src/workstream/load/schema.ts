@@ -48,6 +48,8 @@ const nothingMore = 'an object';
 export const bundleDocument = z.looseObject(
   {
     $schema: text().optional(),
+    /** Looked at before all else: `schemaVersionFault`. */
+    schema_version: z.unknown().optional(),
     id: workstreamId(),
     openspec_change: text(),
     ccpm_issue: z.union([z.int(), z.string()], { error: 'an issue: a whole number or a text' }),
