@@ -7,6 +7,9 @@ import type { Link } from './link.js';
 import { localRuns } from './list-runs.js';
 import { readSummary, UnreadableRecordError } from '../record/run-record.js';
 import { runFiles } from '../record/layout.js';
+import { sweepAllGates } from '../tools/safe-merge/leftovers.js';
+import { forgetUnused } from '../tools/safe-merge/remembered.js';
+import { forgetRunIn } from '../tools/safe-merge/retention.js';
 
 export interface PruneOptions {
   /** Runs that ended longer ago than this are removed. */
@@ -30,6 +33,8 @@ export interface Pruned {
   readonly keptBytes: number;
   /** Runs without a record: open, or not to be told from open without the server. */
   readonly open: number;
+  /** Safe merges among them whose reports and private refs went from their repositories, too. */
+  readonly merges: number;
 }
 
 /** Removes old runs, or says which it would. The runs of sub-plans go with the run that they are part of. */
@@ -49,13 +54,30 @@ export async function prune({ home }: Pick<Link, 'home'>, options: PruneOptions)
   }
   closed.sort((a, b) => a.ended_at - b.ended_at);
   const removed = chosen(closed, options);
+  let merges = 0;
   if (!options.dryRun) {
     for (const { run_id: runId } of removed) {
+      if (await forgetMerge(home, runId)) merges += 1;
       for (const id of all.filter((id) => id === runId || id.startsWith(`${runId}~`))) await remove(home, id);
     }
   }
+  if (!options.dryRun) {
+    await sweepAllGates(home);
+    await forgetUnused(home, options.now);
+  }
   const left = closed.filter((run) => !removed.includes(run));
-  return { removed, kept: left.length, keptBytes: left.reduce((sum, run) => sum + run.bytes, 0), open };
+  const keptBytes = left.reduce((sum, run) => sum + run.bytes, 0);
+  return { removed, kept: left.length, keptBytes, open, merges };
+}
+
+/** What a safe merge left in its repository goes with its run, unless it alone holds something. */
+async function forgetMerge(home: string, runId: string): Promise<boolean> {
+  const root = (await readSummary(home, runId))?.origin.root;
+  try {
+    return root !== undefined && (await forgetRunIn(root, runId, home));
+  } catch {
+    return false; // a repository that git cannot work in keeps no run from going
+  }
 }
 
 function chosen(

@@ -25,7 +25,8 @@ export function define(command: Command, { world, exit }: Host): void {
   addJson(command).action(async (options: Options) => exit(await prune(world, options)));
   command.addHelpText(
     'after',
-    '\nOpen runs are never removed, nor what Temporal itself keeps of closed ones.',
+    '\nOpen runs are never removed, nor what Temporal itself keeps of closed ones. What a safe merge left in its\n' +
+      'repository (reports, rollback points) goes with its run, unless something in it is nowhere else.',
   );
   examples(command, 'planwright prune --older-than 30d --dry-run', 'planwright prune --max-size 2GB');
 }

@@ -10,6 +10,7 @@ import { sweepLeftovers } from './leftovers.js';
 import { setOwnRefs } from './own-refs.js';
 import { Stopped, type Problem, type Report } from './reasons.js';
 import { recover, type Recovered } from './recover.js';
+import { forgetOldRuns, KEEP } from './retention.js';
 import { REPORT_FILES, runRefs, type RunKey } from './state.js';
 import { shownSource } from './target.js';
 import type { Context, Finding, Tool } from './tool.js';
@@ -40,6 +41,7 @@ async function scan(context: Context): Promise<Finding> {
   const recovered = context.dryRun ? NOTHING : await recover(repository, directory, target.branch);
   const examined = await examine(repository, target, context.now);
   const problems = [...recovered.problems, ...examined.problems];
+  await forgetSome(context);
   const report = await describe(context, examined, problems, [
     ...swept.map((path) => `an earlier run was killed and left "${path}": removed.`),
     ...recovered.notes,
@@ -53,6 +55,16 @@ async function scan(context: Context): Promise<Finding> {
     report,
     result: { branch: target.branch, source: shownSource(target), remote: target.remote },
   };
+}
+
+/** Old runs go when a new one begins. What keeps them does not keep the merge. */
+async function forgetSome(context: Context): Promise<void> {
+  if (context.dryRun) return;
+  try {
+    await forgetOldRuns(context, context.run, { keep: KEEP, limit: 10, dryRun: false });
+  } catch (error) {
+    context.say(`env_scan: old runs could not be forgotten: ${(error as Error).message}`);
+  }
 }
 
 /** A dry run only looks: what a killed run left is then named as what stands in the way. */

@@ -2,7 +2,7 @@
  * Resolutions of earlier merges, to be used again where the same lines meet: what `git rerere` does, without a work tree
  * and with a store that belongs to the person, not to the clone.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomically } from '../git/atomic-file.js';
 import type { Objects } from '../git/objects.js';
@@ -22,7 +22,8 @@ export const isLesson = (value: unknown): value is Lesson => {
   return typeof marked === 'string' && typeof resolved === 'string';
 };
 
-const storeOf = (env: NodeJS.ProcessEnv): string => join(stateHome(env), 'safe-merge', 'resolutions');
+const storeIn = (home: string): string => join(home, 'safe-merge', 'resolutions');
+const storeOf = (env: NodeJS.ProcessEnv): string => storeIn(stateHome(env));
 
 /**
  * Returns the text that an earlier resolution makes of this one, or null when there is none that fits.
@@ -45,6 +46,7 @@ export async function recall(
     return null;
   }
   // What changed around the conflict since is merged with what was made of it.
+  await touch(`${entry}.json`);
   const files = { current: marked.image, before: lesson.before, after: lesson.after };
   const paths = await Promise.all(
     Object.entries(files).map(async ([name, content]) => {
@@ -65,6 +67,35 @@ export async function remember(env: NodeJS.ProcessEnv, lessons: readonly Lesson[
     const lesson = JSON.stringify({ before: marked.image, after: resolved });
     await writeAtomically(join(storeOf(env), `${marked.key}.json`), lesson);
   }
+  if (lessons.length > 0) await forgetUnused(stateHome(env), Date.now());
+}
+
+/** Resolutions that nobody used for so long are forgotten … */
+const KEEP_MS = 365 * 24 * 60 * 60 * 1000;
+/** … and all but the last used of them. */
+const KEEP_COUNT = 1000;
+
+/** Forgets resolutions that were not used for long; returns how many. */
+export async function forgetUnused(home: string, now: number): Promise<number> {
+  const store = storeIn(home);
+  const names = (await readdir(store).catch(() => [])).filter((name) => name.endsWith('.json'));
+  const used = await Promise.all(
+    names.map(async (name) => {
+      const stats = await stat(join(store, name)).catch(() => null);
+      return { name, at: stats?.mtimeMs ?? 0 };
+    }),
+  );
+  const unused = used
+    .sort((one, other) => other.at - one.at)
+    .filter(({ at }, index) => index >= KEEP_COUNT || now - at > KEEP_MS);
+  for (const { name } of unused) await rm(join(store, name), { force: true });
+  return unused.length;
+}
+
+/** Notes that it was of use. */
+async function touch(path: string): Promise<void> {
+  const now = new Date();
+  await utimes(path, now, now).catch(() => undefined); // then it is forgotten a little sooner
 }
 
 const range = (from: number, to: number): number[] =>
