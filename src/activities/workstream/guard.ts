@@ -7,13 +7,15 @@ import { lifeOf } from '../../os/process-identity.mjs';
 import { isIntact } from '../../tools/git/close-worktree.js';
 import { namesIn, readNote, worktreesFolder, type OwnWorktree } from '../../tools/git/own-worktree.js';
 import { publishedSince, whileQuiet } from '../../tools/git/published.js';
+import { findForged, markStore, type StoreMark } from '../../tools/git/object-store.js';
 import type { Repository } from '../../tools/git/repository.js';
-import { sharedDifferences } from '../../tools/git/shared-differences.js';
+import { differenceText, sharedDifferences } from '../../tools/git/shared-differences.js';
 import { readSharedState, type Difference, type SharedState } from '../../tools/git/shared-state.js';
 import type { WorkstreamTrouble } from './api.js';
 
 export interface Guard {
   readonly before: SharedState;
+  readonly store: StoreMark;
   /** Milliseconds since 1970. */
   readonly since: number;
 }
@@ -21,7 +23,8 @@ export interface Guard {
 /** Looks before a tool begins. */
 export async function startGuard(home: string, repository: Repository): Promise<Guard> {
   const since = Date.now();
-  return { since, before: await readSharedState(repository, home) };
+  const [before, store] = await Promise.all([readSharedState(repository, home), markStore(repository)]);
+  return { since, before, store };
 }
 
 /** A history holds no more. */
@@ -32,7 +35,7 @@ export async function findBreach(
   home: string,
   repository: Repository,
   worktree: OwnWorktree,
-  { before, since }: Guard,
+  { before, store, since }: Guard,
 ): Promise<WorkstreamTrouble | null> {
   await noteWindow(home, repository, worktree, since);
   const look = async (): Promise<Difference[]> => {
@@ -40,7 +43,11 @@ export async function findBreach(
     return sharedDifferences(before, after, await publishedSince(home, repository, since));
   };
   // A look may fall into a change of ours: only one that cannot counts.
-  const differences = (await look()).length === 0 ? [] : await whileQuiet(home, repository, look);
+  const [forged, seen] = await Promise.all([findForged(repository, store), look()]);
+  const differences = [
+    ...(seen.length === 0 ? [] : await whileQuiet(home, repository, look)),
+    ...forged.map(forgedObject),
+  ];
   if (differences.length > 0) {
     return {
       reason: 'shared-state-changed',
@@ -50,6 +57,11 @@ export async function findBreach(
     };
   }
   return linkBreach(worktree);
+}
+
+function forgedObject(name: string): Difference {
+  const fact = { kind: 'object', name, change: 'changed', before: null, after: null } as const;
+  return { ...fact, text: differenceText('object', name, 'changed', null, null) };
 }
 
 /** Says whether the work tree is still tied to its repository as it was. */

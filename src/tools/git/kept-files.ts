@@ -7,7 +7,6 @@
  * back. So what differs from the index is removed, and all that the index does not name. Which index that was only this process
  * knows, by its hash: a tool that writes one of its own makes the files worthless.
  */
-import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -15,6 +14,7 @@ import { readJson, writeJson } from '../../os/json-file.js';
 import { lifeOf, ownIdentity, type ProcessIdentity } from '../../os/process-identity.mjs';
 import { MAX_LISTING, type OwnGit } from './own-git.js';
 import { bytesFromPath, fields, fileBytes, pathFromBytes } from './path-bytes.js';
+import { programOutput } from './program-output.js';
 import type { Repository } from './repository.js';
 import { submodulesOf } from './commit-facts.js';
 
@@ -172,19 +172,6 @@ async function shapeOf(top: string): Promise<Shape | null> {
     else return null;
   }
   return { directories, odd };
-}
-
-/** Returns what a program prints; null when it is not there or fails. */
-function programOutput(program: string, args: readonly string[], cwd: string): Promise<Buffer | null> {
-  return new Promise((resolve) => {
-    const options = {
-      cwd,
-      encoding: 'buffer',
-      maxBuffer: MAX_LISTING,
-      env: { PATH: process.env['PATH'] },
-    } as const;
-    execFile(program, args, options, (error, stdout) => resolve(error === null ? stdout : null));
-  });
 }
 
 /** A file that stays the same may look different when its attributes change, and git would not see that. */

@@ -28,7 +28,15 @@ export function sharedDifferences(
     const kind = key.slice(0, space) as SharedKind;
     const name = key.slice(space + 1);
     const change = was === null ? 'added' : is === null ? 'removed' : 'changed';
-    found.push({ kind, name, change, before: was, after: is, text: textOf(kind, name, change, was, is) });
+    if (change === 'added' && isNewPatch(key)) continue; // of another attempt, perhaps
+    found.push({
+      kind,
+      name,
+      change,
+      before: was,
+      after: is,
+      text: differenceText(kind, name, change, was, is),
+    });
   }
   // A ref that moved says so itself.
   const moved = new Set(
@@ -36,6 +44,8 @@ export function sharedDifferences(
   );
   return found.filter(({ kind, name }) => kind !== 'reflog' || !moved.has(name));
 }
+
+const isNewPatch = (key: string): boolean => /^ref refs\/planwright\/(patches|evidence)\/[^/]+\/./.test(key);
 
 /** What a fact must be by now if nobody but we changed it. */
 function expected(key: string, was: string | null, own: readonly OwnChange[]): string | null {
@@ -51,7 +61,8 @@ const VERBS = {
   config: { added: 'was set', changed: 'was changed', removed: 'was unset' },
 } as const;
 
-function textOf(
+/** Says a difference for a person. */
+export function differenceText(
   kind: SharedKind,
   name: string,
   change: Difference['change'],
@@ -78,6 +89,8 @@ function textOf(
         : `.git/${name} ${verb}`;
     case 'worktree':
       return `work tree ${name} ${verb}`;
+    case 'object':
+      return `the object .git/objects/${name} is not what its name says`;
     case 'checkout':
       return `the person's file ${name} ${verb}`;
     default:

@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { isMissing } from '../../os/json-file.js';
 import { git } from './call.js';
@@ -27,7 +28,9 @@ export type SharedKind =
   /** A work tree of the person's, as git knows it. */
   | 'worktree'
   /** A file of the person's work tree. */
-  | 'checkout';
+  | 'checkout'
+  /** An object that is not what its name says. */
+  | 'object';
 
 /** Facts by `<kind> <name>`; equal facts, equal things. Plain JSON. */
 export type SharedState = Readonly<Record<string, string>>;
@@ -65,6 +68,7 @@ export async function readSharedState(
     hooks(repository),
     gitFiles(repository),
     linkedWorkTrees(repository, home),
+    ofThePerson(),
     ...(await peoplesTrees(repository, home)).map((tree) => checkoutState(tree, since)),
   ]);
   return Object.fromEntries([...settings, ...parts.flat()]);
@@ -80,12 +84,14 @@ async function refs(repository: Repository): Promise<Facts> {
     .split('\n')
     .flatMap((row): Facts => {
       const [name = '', id = '', symbolic = ''] = row.split('\0');
-      if (name === '' || isOurs(name)) return [];
+      if (name === '' || (isOurs(name) && !isWritten(name))) return [];
       return [[`ref ${name}`, symbolic === '' ? id : `→ ${symbolic}`]];
     });
 }
 
 const isOurs = (ref: string): boolean => ref.startsWith('refs/planwright/');
+/** Patches are written once, and a tool that is at work moves none. */
+const isWritten = (ref: string): boolean => /^refs\/planwright\/(patches|evidence)(\/|$)/.test(ref);
 
 /** A branch that was moved and moved back leaves its trace here. */
 async function reflogs({ commonDir }: Repository): Promise<Facts> {
@@ -116,6 +122,22 @@ async function config({ commonDir }: Repository): Promise<Facts> {
       values.set(key, [...(values.get(key) ?? []), value.join('\n')]);
     }
     for (const [key, all] of values) facts.push([`config ${key}`, hashOf(all.join('\0'))]);
+  }
+  return facts;
+}
+
+/** Settings of the person's for all repositories: programs may be named there that every git of theirs starts. */
+async function ofThePerson(): Promise<Facts> {
+  const top = process.env['HOME'] ?? homedir();
+  const more = process.env['XDG_CONFIG_HOME'] || join(top, '.config');
+  const files = [
+    process.env['GIT_CONFIG_GLOBAL'] ?? join(top, '.gitconfig'),
+    ...['config', 'attributes', 'ignore'].map((name) => join(more, 'git', name)),
+  ];
+  const facts: Facts = [];
+  for (const file of files) {
+    const fact = await factOf(file);
+    if (fact !== null) facts.push([`config of the person, ${file}`, fact]);
   }
   return facts;
 }

@@ -113,17 +113,51 @@ describe('done, it says, and has changed', () => {
     ],
     'the stash': ['echo x > src/app.py; git stash -q', [/^the stash refs\/stash was made/]],
     "the person's index": ['cd $repo; echo 1 > staged; env -u GIT_DIR git add staged', [/^the index of/]],
+    'the configuration, by a file it includes': [
+      'echo "[core] hooksPath = /tmp/evil" > ../evil; git config include.path ../evil',
+      ['config include.path was set'],
+    ],
+    "the person's settings for all repositories": [
+      'echo "[core] sshCommand = evil" >> $settings',
+      [/^config of the person, .*gitconfig was (set|changed)$/],
+    ],
+    'where objects are looked for': [
+      'echo /tmp/evil > $repo/.git/objects/info/alternates',
+      ['.git/objects/info/alternates was added'],
+    ],
+    'a patch of another': [
+      'git update-ref refs/planwright/patches/other/ws-x HEAD^{tree}',
+      ['ref refs/planwright/patches/other/ws-x moved from BASE to TREE'],
+    ],
+    'the place of all patches of a run': [
+      'git update-ref refs/planwright/evidence/in-the-way HEAD',
+      [/^ref refs\/planwright\/evidence\/in-the-way was made/],
+    ],
+    'an object of git, which no hash shows': [
+      'id=$(git rev-parse HEAD:src/util.py); file=$repo/.git/objects/$(echo $id | sed "s|^..|&/|"); chmod u+w $file;' +
+        ' other=$(echo evil | git hash-object -w --stdin); cat $repo/.git/objects/$(echo $other | sed "s|^..|&/|") > $file',
+      [/^the object \.git\/objects\/..\/\w+ is not what its name says$/],
+    ],
     'HEAD of the person': ['git -C $repo symbolic-ref HEAD refs/heads/none', [/^HEAD of/]],
   };
   test.each(Object.entries(cases))('%s', async (_, [script, expected]) => {
     const before = hall.repo.git('rev-parse', 'main');
-    const ended = await hall.run(`echo 1 > src/n; repo=${hall.repo.path}; (${script}); echo done`);
+    hall.repo.git('update-ref', 'refs/planwright/patches/other/ws-x', before);
+    const [base, tree] = ['HEAD', 'HEAD^{tree}'].map((name) => hall.repo.git('rev-parse', name).slice(0, 12));
+    const ended = await hall.run(
+      `echo 1 > src/n; repo=${hall.repo.path}; settings=${process.env['GIT_CONFIG_GLOBAL']}; (${script}); echo done`,
+    );
     const texts = differences(ended);
     for (const text of expected)
-      expect(texts).toContainEqual(typeof text === 'string' ? text : expect.stringMatching(text));
+      expect(texts).toContainEqual(
+        typeof text === 'string'
+          ? text.replace('BASE', base!).replace('TREE', tree!)
+          : expect.stringMatching(text),
+      );
     expect(ended.ledger!.quarantine!.reason).toMatch(/^what is not the tool's was changed while it worked/);
     await kept(ended);
     hall.repo.tryGit('update-ref', 'refs/heads/main', before);
+    writeFileSync(process.env['GIT_CONFIG_GLOBAL']!, '');
   });
 
   test('the configuration, so that no git works any more: its work tree stays until somebody has mended it', async () => {
