@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
+import type { WorkerOrder } from './activities/api.js';
 import { openActivities, type WorkerActivities } from './activities/index.js';
 import { hostName } from './host.js';
 import type { Tell } from './os/progress.mjs';
@@ -14,11 +15,12 @@ import { compiled } from './package.js';
 import { recordMissing } from './record/missing.js';
 import { SetupError } from './server/setup-error.js';
 import type { Target } from './server/target.js';
+import { Duty } from './worker/duty.js';
 import { watchLag } from './worker/lag.js';
 import { reasonOf, refusal } from './worker/refusal.js';
 import { installRuntime } from './worker/runtime.js';
 import { sdkOptions } from './worker/sdk-options.js';
-import { SdkWorker } from './worker/sdk-worker.js';
+import { serveShifts } from './worker/shifts.js';
 
 export interface WorkerOptions {
   readonly home: string;
@@ -58,23 +60,32 @@ export async function runWorker(options: WorkerOptions): Promise<boolean> {
   const endLag = watchLag((ms) =>
     tell(`warning: the event loop was blocked for ${ms} ms; heartbeats were late`),
   );
-  const world = { home, host: hostName(), env: process.env, draining: stop.draining, ending: stop.ending };
+  const duty = new Duty();
+  const { draining, ending } = stop;
+  const obey = ({ kind, reason, actor }: WorkerOrder): boolean => {
+    const changed = kind === 'drain' ? !draining.aborted : duty.set(kind === 'pause');
+    if (changed) tell(`told to ${kind} by ${actor}: ${reason}`);
+    // In a moment: the answer must leave first.
+    if (kind === 'drain') setImmediate(stop.drain);
+    return changed;
+  };
+  const world = { home, host: hostName(), env: process.env, draining, ending, obey };
   const activities = await openActivities(world, tell);
   try {
-    return await Promise.race([untilStopped(options, activities), madeToLeave(stop)]);
+    return await Promise.race([untilStopped(options, activities, duty), madeToLeave(stop)]);
   } finally {
     await activities.close();
     endLag();
   }
 }
 
-async function untilStopped(options: WorkerOptions, activities: WorkerActivities): Promise<true> {
+async function untilStopped(options: WorkerOptions, activities: WorkerActivities, duty: Duty): Promise<true> {
   const { stop, target, tell } = options;
   while (!stop.draining.aborted) {
     const connection = await connect(options);
     if (connection === null) break;
     try {
-      await serve(options, connection, activities);
+      await serve(options, connection, activities, duty);
     } catch (error) {
       const refused = refusal(error, target);
       if (refused !== null) throw refused;
@@ -87,16 +98,19 @@ async function untilStopped(options: WorkerOptions, activities: WorkerActivities
   return true;
 }
 
+const connectionTo = ({ connectionOptions, embedded }: Target): Promise<NativeConnection> =>
+  NativeConnection.connect({
+    ...connectionOptions,
+    // On this machine there is no wire to spare: packing and unpacking costs each side more than the copy.
+    ...(embedded ? { grpcCompression: { codec: 'none' } } : {}),
+  });
+
 /** Tries until the server answers. Returns null when the worker is told to stop meanwhile. */
 async function connect({ target, stop, tell }: WorkerOptions): Promise<NativeConnection | null> {
   let told = false;
   for (let waitMs = FIRST_WAIT_MS; !stop.draining.aborted; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
     try {
-      return await NativeConnection.connect({
-        ...target.connectionOptions,
-        // On this machine there is no wire to spare: packing and unpacking costs each side more than the copy.
-        ...(target.embedded ? { grpcCompression: { codec: 'none' } } : {}),
-      });
+      return await connectionTo(target);
     } catch (error) {
       const refused = refusal(error, target);
       if (refused !== null) throw refused;
@@ -115,30 +129,19 @@ async function serve(
   options: WorkerOptions,
   connection: NativeConnection,
   { activities }: WorkerActivities,
+  duty: Duty,
 ): Promise<void> {
   const { target, labels, slots, stop, tell } = options;
   const queues = sdkOptions({ host: hostName(), labels, slots, namespace: target.namespace });
-  const workers = await Promise.all(
-    queues.map((queue) => SdkWorker.create({ ...queue, connection, activities })),
-  );
-  const shutDown = (): void => {
-    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  const { draining } = stop;
+  const onPolling = (): void => {
+    const names = [...queues.steps, ...queues.own].map(({ taskQueue }) => taskQueue);
+    tell(`asks for tasks on ${target.address}: ${names.join(', ')}`);
+    options.onPolling?.();
+    void makeUpForRecords(options, connection);
   };
-  // A worker that serves some of its queues only would look healthy: when one fails, all stop and begin anew.
-  const running = workers.map((worker) =>
-    worker.run().catch((error: unknown) => {
-      shutDown();
-      throw error;
-    }),
-  );
-  stop.draining.addEventListener('abort', shutDown);
-  if (stop.draining.aborted) shutDown();
-  tell(`asks for tasks on ${target.address}: ${queues.map(({ taskQueue }) => taskQueue).join(', ')}`);
-  options.onPolling?.();
-  void makeUpForRecords(options, connection);
-  const ends = await Promise.allSettled(running);
-  stop.draining.removeEventListener('abort', shutDown);
-  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  const another = (): Promise<NativeConnection> => connectionTo(target);
+  await serveShifts({ connection, connect: another, queues, activities, duty, draining, onPolling });
 }
 
 /** Runs that were terminated while nobody looked get their records from the first worker that begins. */

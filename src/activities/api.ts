@@ -96,10 +96,20 @@ export interface LogPiece {
   readonly size: number;
 }
 
+/** What people tell a worker. */
+export interface WorkerOrder {
+  /** `drain`: finish and end. `pause`: take no more steps, until `resume`. */
+  readonly kind: 'drain' | 'pause' | 'resume';
+  readonly reason: string;
+  readonly actor: string;
+}
+
 /** Activities that only one host can do: they are called on its own queue (`hostQueue`). */
 export interface HostActivities {
   /** Reads a part of a log. Throws `NoSuchLog`, not to be tried again. Safe to run twice: it only reads. */
   readLog(task: ReadLogTask): Promise<LogPiece>;
+  /** Does as it is told; false when it did so already. Called on the worker's own queue. Safe to run twice. */
+  obeyOrder(order: WorkerOrder): Promise<boolean>;
 }
 
 /** Every activity, by the name the workflow calls it. */

@@ -10,7 +10,7 @@ import { openContainment } from '../tools/process/index.js';
 import { sweepAllGates } from '../tools/safe-merge/leftovers.js';
 import type { LandingActivities } from '../workflows/landing-api.js';
 import type { JobActivities } from '../workflows/job-api.js';
-import type { Activities, HostActivities } from './api.js';
+import type { Activities, HostActivities, WorkerOrder } from './api.js';
 import { beating } from './beating.js';
 import { findEnded } from './find-ended.js';
 import { findJobs } from './job/find-jobs.js';
@@ -32,6 +32,8 @@ export interface World {
   readonly draining: AbortSignal;
   /** Aborted when it is to end what runs. */
   readonly ending: AbortSignal;
+  /** Does what people tell the worker; false when it does so already. */
+  readonly obey: (order: WorkerOrder) => boolean;
 }
 
 export interface WorkerActivities {
@@ -63,6 +65,7 @@ export async function openActivities(world: World, tell: Tell): Promise<WorkerAc
       runCommand: runCommandIn({ ...world, bin, containment }),
       writeRecord: writeRecordIn(world.home),
       readLog: readLogIn(world.home),
+      obeyOrder: (order) => Promise.resolve(world.obey(order)),
       requestCancel,
       findEnded,
       findJobs,

@@ -34,6 +34,9 @@ const DYNAMIC_CONFIG = {
   'system.enableActivityEagerExecution': 'true', // the first steps come back with the workflow task's answer
   'matching.useNewMatcher': 'true', // without it priorities do nothing
   'matching.enableFairness': 'true',
+  // Workers tell how they are, and are listed: `planwright worker list`.
+  'frontend.WorkerHeartbeatsEnabled': 'true',
+  'frontend.ListWorkersEnabled': 'true',
   'matching.numTaskqueueReadPartitions': '1', // priority holds within a partition only
   'matching.numTaskqueueWritePartitions': '1',
 } as const;

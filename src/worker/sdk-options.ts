@@ -23,13 +23,19 @@ export interface QueueOptions {
   readonly namespace: string;
 }
 
+export interface WorkerQueues {
+  /** The host's, and the one that has the name of this worker: served as long as it lives. */
+  readonly own: readonly QueueSettings[];
+  /** Of steps, and of workflows with them. */
+  readonly steps: readonly QueueSettings[];
+  /** Of workflows alone: for a worker at rest. */
+  readonly workflows: QueueSettings;
+}
+
+export type QueueSettings = SdkOptions & { readonly taskQueue: string };
+
 /** Returns the options of one SDK worker for each queue: all but the connection and the activities. */
-export function sdkOptions({
-  host,
-  labels,
-  slots,
-  namespace,
-}: QueueOptions): readonly (SdkOptions & { taskQueue: string })[] {
+export function sdkOptions({ host, labels, slots, namespace }: QueueOptions): WorkerQueues {
   const shared = {
     namespace,
     identity: `planwright@${host}:${process.pid}`,
@@ -38,15 +44,20 @@ export function sdkOptions({
     defaultHeartbeatThrottleInterval: HEARTBEAT_EVERY_MS,
   };
   const steps = { ...shared, maxConcurrentActivityTaskExecutions: slots };
-  return [
-    {
-      ...steps,
-      taskQueue: TASK_QUEUE,
-      workflowBundle: { codePath: compiled('workflow-bundle.js') },
-      stickyQueueScheduleToStartTimeout: STICKY_WAIT_MS,
-      maxCachedWorkflows: CACHED_WORKFLOWS,
-    },
-    ...labels.map((label) => ({ ...steps, taskQueue: queueOf(label) })),
-    { ...shared, taskQueue: hostQueue(host), maxConcurrentActivityTaskExecutions: HOST_SLOTS },
-  ];
+  const workflows = {
+    ...shared,
+    taskQueue: TASK_QUEUE,
+    workflowBundle: { codePath: compiled('workflow-bundle.js') },
+    stickyQueueScheduleToStartTimeout: STICKY_WAIT_MS,
+    maxCachedWorkflows: CACHED_WORKFLOWS,
+  };
+  const own = { ...shared, maxConcurrentActivityTaskExecutions: HOST_SLOTS };
+  return {
+    own: [
+      { ...own, taskQueue: hostQueue(host) },
+      { ...own, taskQueue: shared.identity, maxConcurrentActivityTaskPolls: 1 },
+    ],
+    steps: [{ ...workflows, ...steps }, ...labels.map((label) => ({ ...steps, taskQueue: queueOf(label) }))],
+    workflows,
+  };
 }

@@ -19,6 +19,9 @@ export const hostQueue = (host: string): string => `${TASK_QUEUE}@${host}`;
 /** The workflow that reads a log for somebody on another host: `(host, ReadLogTask) => LogPiece`. */
 export const READ_LOG_WORKFLOW = 'readHostLog';
 
+/** The workflow that tells one worker something: `(identity, WorkerOrder) => boolean`. */
+export const ORDER_WORKFLOW = 'orderWorker';
+
 /** A packed plan is sent in chunks of at most this many bytes: the first in the input, the rest by update. */
 export const CHUNK_BYTES = 256 * 1024;
 

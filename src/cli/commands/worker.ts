@@ -1,10 +1,11 @@
 /**
- * `planwright worker`: a worker in the foreground.
+ * `planwright worker`: a worker in the foreground; below it, the pool of all workers.
  */
 import type { Command } from 'commander';
 import { stateHome } from '../../home.js';
 import { examples, tellTo, type Host } from '../command.js';
 import { collect, positive } from '../options.js';
+import { defineWorkers } from '../workers.js';
 import type { ExitCode, World } from '../world.js';
 
 interface Options {
@@ -30,9 +31,11 @@ export function define(command: Command, { world, exit }: Host): void {
     'after',
     '\nSIGTERM or Ctrl-C: takes nothing new and lets running steps end; a second one ends them.',
   );
+  defineWorkers(command, { world, exit });
   examples(
     command,
     'planwright worker',
+    'planwright worker list',
     'TEMPORAL_ADDRESS=temporal.example:7233 planwright worker --label gpu --slots 2',
   );
 }
