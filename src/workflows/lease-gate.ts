@@ -91,6 +91,11 @@ export class LeaseGate {
     return this.#leases.tokens(index);
   }
 
+  /** Returns how long was waited for them, in milliseconds. */
+  waitedMs(index: number): number {
+    return this.#leases.waitedMs(index);
+  }
+
   /** Lets go of all that wait, without giving up their places, and returns them: the next leg waits for them. */
   handOn(): ReadonlySet<number> {
     this.#isHandedOn = true;

@@ -89,6 +89,14 @@ export class Leases {
     return Object.fromEntries(held);
   }
 
+  /** Returns how long the run and one of its steps waited for theirs, in milliseconds. */
+  waitedMs(index: number): number {
+    return [...this.#uses(WHOLE_RUN), ...this.#uses(index)].reduce(
+      (sum, { askedAt, grantedAt }) => sum + (grantedAt === null ? 0 : Math.max(0, grantedAt - askedAt)),
+      0,
+    );
+  }
+
   #uses(index: number): readonly LeaseUse[] {
     return this.#run.leases.get(index) ?? [];
   }

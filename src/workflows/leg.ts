@@ -239,6 +239,7 @@ export class Leg {
         this.#rounds.set(id, round);
         touch(run, index);
       },
+      leaseWaitMs: this.#gate!.waitedMs(index),
     };
     void scope
       .run(() => runStep(step, around, this.#landings!))

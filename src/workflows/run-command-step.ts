@@ -27,6 +27,8 @@ export interface Surroundings {
   readonly legEvents?: number;
   /** Is told of each round of a repeated sub-plan. */
   readonly noteRound: (step: StepId, round: number) => void;
+  /** How long was waited for them. */
+  readonly leaseWaitMs: number;
 }
 
 const priorityKeys: Readonly<Record<Priority, number>> = { critical: 1, high: 2, normal: 3, low: 4 };
@@ -51,10 +53,7 @@ export function runCommandStep(step: Step, around: Surroundings): Promise<Outcom
     return Promise.resolve(failedBy({ reason: 'not-started', message: filled.message }));
   }
   const { runCommand } = proxyActivities<Activities>(stepActivity(step, around));
-  return runCommand(taskOf(step, withLeases(filled.work, around.leases), around)).then(
-    succeededBy,
-    commandOutcome,
-  );
+  return runCommand(taskOf(step, withLeases(filled.work, around), around)).then(succeededBy, commandOutcome);
 }
 
 /** How a step's activity is called: it ends its work by its own clock, and is retried by the step's policy. */
@@ -97,12 +96,13 @@ function taskOf(step: Step, work: CommandWork, { runId, origin, plan }: Surround
  * Tells a command what it holds. The token rises with each grant: whoever writes to the resource can refuse an older
  * one. Of several leases the newest counts for all: the tokens are times of one clock, so it is above every earlier one.
  */
-function withLeases(work: CommandWork, leases: Surroundings['leases']): CommandWork {
+function withLeases(work: CommandWork, { leases, leaseWaitMs }: Surroundings): CommandWork {
   const tokens = Object.values(leases);
   if (tokens.length === 0) return work;
   const env = {
     PLANWRIGHT_LEASES: JSON.stringify(leases),
     PLANWRIGHT_LEASE_TOKEN: String(Math.max(...tokens)),
+    PLANWRIGHT_LEASE_WAITED_MS: String(leaseWaitMs),
   };
   return { ...work, env: { ...work.env, ...env } };
 }

@@ -58,6 +58,7 @@ describe('a lease of the whole run', () => {
     const leases = JSON.parse(task.work.env['PLANWRIGHT_LEASES']!) as Record<string, number>;
     expect(Object.keys(leases)).toEqual(['a', 'b']); // taken in the order of their names
     expect(task.work.env['PLANWRIGHT_LEASE_TOKEN']).toBe(String(Math.max(...Object.values(leases))));
+    expect(task.work.env['PLANWRIGHT_LEASE_WAITED_MS']).toMatch(/^\d+$/);
     succeed();
     await handle.result();
   });

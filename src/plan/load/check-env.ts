@@ -14,6 +14,7 @@ const RESERVED = new Set([
   'PLANWRIGHT_MARK',
   'PLANWRIGHT_LEASES',
   'PLANWRIGHT_LEASE_TOKEN',
+  'PLANWRIGHT_LEASE_WAITED_MS',
 ]);
 
 /** Reports names that are the engine's, and values that no process can be given. */

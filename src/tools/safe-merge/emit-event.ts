@@ -3,6 +3,7 @@
  */
 import { join, resolve } from 'node:path';
 import { appendEvent, eventOf, type EventStatus, type Invoker, isLogged, type MergeEvent } from './events.js';
+import { leaseWait } from './outcome.js';
 import { oneOf, textOf, wholeNumber } from './options.js';
 import { eventsFile, readReport, REPORT_FILES } from './state.js';
 import type { Context, Finding, OptionValues, Tool } from './tool.js';
@@ -58,7 +59,11 @@ async function emit(context: Context, options: OptionValues): Promise<Finding> {
       step: 'emit_success_event',
       status: oneOf('metrics_emit_failed', options, 'status', STATUSES),
       reason_code: textOf(options, 'reason-code'),
-      details: { ...(await whatHappened(context)), ...details(textOf(options, 'details')) },
+      details: {
+        ...(await whatHappened(context)),
+        ...leaseWait(context.env),
+        ...details(textOf(options, 'details')),
+      },
       invoker: named ? oneOf('metrics_emit_failed', options, 'invoker', INVOKERS) : context.invoker,
     },
     context.now(),

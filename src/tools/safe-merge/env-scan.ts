@@ -11,6 +11,8 @@ import { setOwnRefs } from './own-refs.js';
 import { Stopped, type Problem, type Report } from './reasons.js';
 import { recover, type Recovered } from './recover.js';
 import { forgetOldRuns, KEEP } from './retention.js';
+import { RUN_REPORT } from './report.js';
+import { tellEndings } from './run-endings.js';
 import { REPORT_FILES, runRefs, type RunKey } from './state.js';
 import { shownSource } from './target.js';
 import type { Context, Finding, Tool } from './tool.js';
@@ -41,7 +43,7 @@ async function scan(context: Context): Promise<Finding> {
   const recovered = context.dryRun ? NOTHING : await recover(repository, directory, target.branch);
   const examined = await examine(repository, target, context.now);
   const problems = [...recovered.problems, ...examined.problems];
-  await forgetSome(context);
+  await seeToEarlier(context);
   const report = await describe(context, examined, problems, [
     ...swept.map((path) => `an earlier run was killed and left "${path}": removed.`),
     ...recovered.notes,
@@ -57,13 +59,14 @@ async function scan(context: Context): Promise<Finding> {
   };
 }
 
-/** Old runs go when a new one begins. What keeps them does not keep the merge. */
-async function forgetSome(context: Context): Promise<void> {
+/** What is to be said and forgotten of earlier runs, when a new one begins. What keeps that from it does not keep the merge. */
+async function seeToEarlier(context: Context): Promise<void> {
   if (context.dryRun) return;
   try {
+    await tellEndings(context, context.run);
     await forgetOldRuns(context, context.run, { keep: KEEP, limit: 10, dryRun: false });
   } catch (error) {
-    context.say(`env_scan: old runs could not be forgotten: ${(error as Error).message}`);
+    context.say(`env_scan: earlier runs could not be seen to: ${(error as Error).message}`);
   }
 }
 
@@ -72,7 +75,8 @@ const NOTHING: Recovered = { notes: [], problems: [] };
 
 /** Reports and refs of a run of the same name would be taken for this one's. The rollback point stays. */
 async function forgetEarlierRun(repository: Repository, directory: string, run: RunKey): Promise<void> {
-  for (const file of Object.values(REPORT_FILES)) await rm(join(directory, file), { force: true });
+  for (const file of [...Object.values(REPORT_FILES), RUN_REPORT])
+    await rm(join(directory, file), { force: true });
   // What killed tools of it were at: nobody is, while this one has the run.
   for (const name of await readdir(directory)) {
     if (/^objects-|\.tmp$|^conflicts_.*\.flag$/.test(name))

@@ -74,11 +74,18 @@ export function phaseEvent(
         ...(stop === null ? {} : { causes: stop.problems.map((problem) => problem.code) }),
         seconds,
         ...(lock === undefined ? {} : { lock }),
+        ...leaseWait(world.env),
       },
       invoker: invokerOf(world.env),
     },
     world.now(),
   );
+}
+
+/** How long the run waited for its lease, when it runs under one. */
+export function leaseWait(env: NodeJS.ProcessEnv): { lease?: { waited_ms: number } } {
+  const waited = env['PLANWRIGHT_LEASE_WAITED_MS'] ?? '';
+  return /^\d{1,12}$/.test(waited) ? { lease: { waited_ms: Number(waited) } } : {};
 }
 
 /** Who started it, as far as the environment tells. */

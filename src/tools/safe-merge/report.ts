@@ -47,10 +47,25 @@ async function sumUp(context: Context, options: OptionValues): Promise<Finding> 
   };
 }
 
+/** How a run ended that had no time to say so itself. */
+export interface Ending {
+  readonly state: string;
+  readonly reason: string;
+  readonly step: string | null;
+  readonly message: string | null;
+  /** RFC 3339, UTC. */
+  readonly endedAt: string;
+  readonly seconds: number | null;
+  readonly leaseWaitMs: number;
+}
+
+export const RUN_REPORT = 'safe_merge_report.json';
+
 /** Writes both forms of the report; called also by whatever ends a run. */
 export async function writeRunReport(
   { directory, run, target }: Pick<Context, 'directory' | 'run' | 'target'>,
   to: string,
+  ending: Ending | null = null,
 ): Promise<Summary & { readonly files: readonly [string, string] }> {
   const reports = new Map<ToolName, Report>();
   for (const [name, file] of Object.entries(REPORT_FILES) as [ToolName, string][]) {
@@ -61,10 +76,12 @@ export async function writeRunReport(
   const push = reports.get('guarded_push');
   // A failure of git_merge is what the steps behind it are for.
   const stopped = rows.find((row) => row.reason_code !== null && row.step !== 'git_merge');
-  const status = stopped !== undefined ? 'stopped' : push?.['status'] === 'ok' ? 'success' : 'unfinished';
+  const own = stopped !== undefined ? 'stopped' : push?.['status'] === 'ok' ? 'success' : 'unfinished';
+  const status = own === 'unfinished' && ending !== null ? ending.state : own;
   const summary = {
     outcome: status,
-    outcome_reason: stopped?.reason_code ?? null,
+    outcome_reason: stopped?.reason_code ?? (ending?.reason || null),
+    ended: ending,
     branches: { target: target.branch, source: shownSource(target), remote: target.remote },
     action: push?.['action'] ?? null,
     commit: push?.['commit'] ?? null,
@@ -74,7 +91,7 @@ export async function writeRunReport(
     steps: rows,
     logs: await readdir(join(directory, 'gates')).catch(() => []),
   };
-  const [json, markdown] = [join(to, 'safe_merge_report.json'), join(to, 'SAFE_MERGE_REPORT.md')];
+  const [json, markdown] = [join(to, RUN_REPORT), join(to, 'SAFE_MERGE_REPORT.md')];
   await writeAtomically(json, `${JSON.stringify({ pattern_id: 'MERGE-004', run, ...summary }, null, 2)}\n`);
   await writeAtomically(markdown, markdownOf(run, summary));
   return { ...summary, files: [json, markdown] };
@@ -98,6 +115,7 @@ function rowOf(step: string, report: Report): Row {
 interface Summary {
   readonly outcome: string;
   readonly outcome_reason: string | null;
+  readonly ended: Ending | null;
   readonly branches: { readonly target: string; readonly source: string; readonly remote: string };
   readonly action: unknown;
   readonly commit: unknown;
@@ -108,7 +126,7 @@ interface Summary {
 
 function markdownOf(
   run: string,
-  { outcome, branches, action, commit, seconds, lock_wait_ms: wait, steps }: Summary,
+  { outcome, ended, branches, action, commit, seconds, lock_wait_ms: wait, steps }: Summary,
 ): string {
   const cell = (value: string | null): string =>
     (value ?? '').replace(/\|/g, '\\|').replace(/\s*\n\s*/g, ' ');
@@ -124,6 +142,12 @@ function markdownOf(
     `${branches.source} into ${branches.target} of ${branches.remote}.`,
     ...(typeof action === 'string' ? [`What was done: ${action}, ${String(commit)}.`] : []),
     `The steps took ${seconds} s, ${wait} ms of them waiting for the lock.`,
+    ...(ended === null
+      ? []
+      : [
+          `The run ended at ${ended.endedAt}, ${ended.seconds ?? '?'} s after it was asked for; ${ended.leaseWaitMs} ms of them it waited for its lease.`,
+          ...(ended.message === null ? [] : [`The engine says: ${cell(ended.message)}`]),
+        ]),
     '',
     '| Step | Status | Seconds | Reason |',
     '| --- | --- | --- | --- |',
