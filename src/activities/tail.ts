@@ -21,7 +21,7 @@ function lastWords(file: string): string {
 }
 
 /** Reads the last bytes of a file; none when there is no such file. */
-function lastOf(path: string, bytes: number): Buffer {
+export function lastOf(path: string, bytes: number): Buffer {
   let file: number;
   try {
     file = openSync(path, 'r');

@@ -1,7 +1,7 @@
 /**
  * One call of a tool in a work tree.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { runDirectory } from '../../home.js';
 import type { Attempt } from '../../plan/attempt.js';
@@ -10,7 +10,7 @@ import { commandFor } from '../../workstream/tool/command-for.js';
 import { failureSaid, meaningOf, readCost, type ToolEnd } from '../../workstream/tool/outcome.js';
 import type { Tool } from '../../workstream/tool/registry.js';
 import { onMachine } from '../machine-trouble.js';
-import { tailOf } from '../tail.js';
+import { lastOf, tailOf } from '../tail.js';
 import type { ToolCall } from './api.js';
 import { startLine, type Bench } from './start-line.js';
 import type { ToolEnvironment } from './tool-environment.js';
@@ -79,10 +79,8 @@ export function logsOf(
   return { stdout: join(top, logs.stdout), stderr: join(top, logs.stderr) };
 }
 
-function lastText(file: string): string {
-  const bytes = onMachine(() => readFileSync(file));
-  return bytes.subarray(Math.max(0, bytes.length - MAX_COST_BYTES)).toString('utf8');
-}
+/** Of one that prints for ever there may be more than fits into memory. */
+const lastText = (file: string): string => onMachine(() => lastOf(file, MAX_COST_BYTES)).toString('utf8');
 
 function toolEnd({ end }: Attempt): ToolEnd {
   if (end.kind === 'succeeded') return { kind: 'exited', code: 0 };

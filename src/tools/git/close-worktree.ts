@@ -20,6 +20,7 @@ import {
   type OwnWorktree,
   type WorktreeNote,
 } from './own-worktree.js';
+import { forgetOwnGit } from './own-git.js';
 import { readRefs } from './refs.js';
 import { NoRepository, openRepository, type Repository } from './repository.js';
 import { takeSnapshot } from './work-snapshot.js';
@@ -106,6 +107,7 @@ export async function removeOwnWorktree(worktree: OwnWorktree, mayKeep = false):
   await worktreesLocked(repository, () => forgetLinked(repository, path));
   if (!(mayKeep && (await keepFiles(join(own, '..', '..'), git, gone)))) await removeTree(gone);
   await removeTree(own);
+  forgetOwnGit(own);
 }
 
 function ifMissing(error: unknown): void {

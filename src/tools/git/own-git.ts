@@ -42,24 +42,44 @@ export function ownGit(directory: string, workTree: string, commonDir: string): 
   };
 }
 
+/** What was put into such directories, by their path. A tool can find them: what it put there must not be run by us. */
+const prepared = new Map<string, Readonly<Record<string, string>>>();
+
 /** Makes the git directory, with all of the person's and the repository's settings that say how files look. */
 export async function prepareOwnGit(directory: string, repository: Repository): Promise<void> {
   const gitDir = join(directory, 'git');
-  const info = join(gitDir, 'info');
-  await rm(gitDir, { recursive: true, force: true });
-  for (const folder of ['refs', 'objects', 'info']) await mkdir(join(gitDir, folder), { recursive: true });
-  await writeFile(join(gitDir, 'HEAD'), 'ref: refs/heads/none\n');
   const [ignore, attributes, config] = await Promise.all([
     pathSetting(repository, 'core.excludesFile', 'ignore'),
     pathSetting(repository, 'core.attributesFile', 'attributes'),
     configuration(repository, gitDir),
   ]);
-  await writeFile(join(gitDir, 'ignore'), await textOf(ignore));
-  await writeFile(join(gitDir, 'attributes'), await textOf(attributes));
-  for (const name of ['exclude', 'attributes']) {
-    await writeFile(join(info, name), await textOf(join(repository.commonDir, 'info', name)));
-  }
-  await writeFile(join(gitDir, 'config'), config);
+  const info = join(repository.commonDir, 'info');
+  const files = {
+    HEAD: 'ref: refs/heads/none\n',
+    ignore: await textOf(ignore),
+    attributes: await textOf(attributes),
+    'info/exclude': await textOf(join(info, 'exclude')),
+    'info/attributes': await textOf(join(info, 'attributes')),
+    config,
+  };
+  prepared.set(directory, files);
+  await writeOwnGit(gitDir, files);
+}
+
+/** Makes the git directory once more, as it was before a tool began; by another process than that as it would be now. */
+export async function renewOwnGit(directory: string, repository: Repository): Promise<void> {
+  const files = prepared.get(directory);
+  if (files === undefined) return prepareOwnGit(directory, repository);
+  await writeOwnGit(join(directory, 'git'), files);
+}
+
+/** Forgets a directory that is removed. */
+export const forgetOwnGit = (directory: string): void => void prepared.delete(directory);
+
+async function writeOwnGit(gitDir: string, files: Readonly<Record<string, string>>): Promise<void> {
+  await rm(gitDir, { recursive: true, force: true });
+  for (const folder of ['refs', 'objects', 'info']) await mkdir(join(gitDir, folder), { recursive: true });
+  for (const [name, text] of Object.entries(files)) await writeFile(join(gitDir, name), text);
 }
 
 /** A word of the configuration that says how files look, and what it may be. */

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { isMissing } from '../../os/json-file.js';
 import { evidenceRef, isPatchId, patchRef } from './capture-patch.js';
 import { hashFiles, readManifest, type Dropped, type Kept } from './evidence.js';
-import { ownGit, prepareOwnGit, type OwnGit } from './own-git.js';
+import { forgetOwnGit, ownGit, prepareOwnGit, type OwnGit } from './own-git.js';
 import { patchEntries } from './patch-entries.js';
 import { fileBytes } from './path-bytes.js';
 import { readRef } from './refs.js';
@@ -63,6 +63,7 @@ export async function restorePatch(repository: Repository, id: string, directory
     return { commit, kept, dropped };
   } finally {
     await rm(own, { recursive: true, force: true });
+    forgetOwnGit(own);
   }
 }
 

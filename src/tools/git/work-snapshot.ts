@@ -2,10 +2,11 @@
  * The files of a work tree, as they are now, as a tree; and what lies there that a tree of ours leaves out.
  */
 import { lstat, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { GitFailure } from './call.js';
 import { listBelow, findOddFiles, mendFiles } from './odd-files.js';
 import type { LeftOut } from './evidence.js';
-import { copyIndex, MAX_LISTING, type OwnGit } from './own-git.js';
+import { copyIndex, MAX_LISTING, renewOwnGit, type OwnGit } from './own-git.js';
 import type { OwnWorktree } from './own-worktree.js';
 import { bytesFromPath, fields, fileBytes, pathFromBytes } from './path-bytes.js';
 import { line } from './repository.js';
@@ -33,6 +34,7 @@ export async function takeSnapshot(
   const env = { GIT_INDEX_FILE: index };
   const discard = (): Promise<void> => rm(index, { force: true });
   try {
+    await renewOwnGit(dirname(git.index), worktree.repository);
     const odd = await findOddFiles(git.workTree);
     await copyIndex(git.index, index);
     const submodules = await submodulesOf(git.run, worktree.base);

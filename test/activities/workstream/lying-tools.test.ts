@@ -1,7 +1,7 @@
 /**
  * Tools that say they are done: nobody is believed.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { WorkstreamEnded } from '../../../src/activities/workstream/api.js';
@@ -199,6 +199,50 @@ test('nothing of it is run afterwards: no filter, hook or monitor that it config
   ].join('; ');
   await hall.run(script);
   expect(existsSync(proof)).toBe(false);
+});
+
+test('nothing is run that it put into the git directory that is ours alone', async () => {
+  const proof = join(hall.folder, 'ran');
+  const script = [
+    'own=../.own/$(basename "$PWD")/git; test -d $own',
+    `printf '[filter "evil"]\\n clean = "touch ${proof}; cat"\\n' >> $own/config`,
+    'echo "* filter=evil" > $own/info/attributes; echo "*" > $own/info/exclude; echo 1 > src/n',
+  ].join('; ');
+  const ended = await hall.run(script);
+  expect([ended.outcome, ended.patch?.paths, existsSync(proof)]).toEqual(['patched', ['src/n'], false]);
+});
+
+test('a link in the place of a folder of its scope is refused, and what it leads to stays out', async () => {
+  const outside = mkdtempSync(join(hall.folder, 'outside-'));
+  writeFileSync(join(outside, 'app.py'), 'precious\n');
+  const ended = await hall.run(`rm -r src; ln -s ${outside} src; echo 1 > src/n; true`);
+  expect(refusals(ended)).toContain('symlink-escapes src');
+  expect(ended.patch!.paths).not.toContain('src/n');
+  const next = await hall.run('echo 1 > src/n', { attempt: 2 });
+  expect([next.outcome, next.patch!.paths]).toEqual(['patched', ['src/n']]);
+  expect(readFileSync(join(outside, 'app.py'), 'utf8')).toBe('precious\n');
+});
+
+test("a second name of a person's file, written to, is a change of that file", async () => {
+  const ended = await hall.run(`ln ${hall.repo.path}/src/util.py src/again.py; echo evil >> src/again.py`);
+  expect(differences(ended)).toEqual([expect.stringMatching(/repo\/src\/util.py was (added|changed)$/)]);
+});
+
+test('one that collects garbage, at once and all of it, loses nothing of what was captured', async () => {
+  const first = await hall.run('echo 1 > src/n; echo x > x.log');
+  const ended = await hall.run(
+    'echo 2 > src/n; git reflog expire --all --expire=now; git gc -q --prune=now',
+    {
+      attempt: 2,
+    },
+  );
+  expect(['patched', 'quarantined']).toContain(ended.outcome);
+  for (const { patch } of [first, ended]) {
+    const back = mkdtempSync(join(hall.folder, 'back-'));
+    await restorePatch(await openRepository(hall.repo.path), patch!.id, back);
+    expect(contentOf(back)['src/n']).toBe(patch === first.patch ? '1\n' : '2\n');
+  }
+  expectHealthy(hall.repo.path);
 });
 
 test('a process that stays behind is dead before anything is captured', async () => {
