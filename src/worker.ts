@@ -62,11 +62,11 @@ export async function runWorker(options: WorkerOptions): Promise<boolean> {
   );
   const duty = new Duty();
   const { draining, ending } = stop;
-  const obey = ({ kind, reason, actor }: WorkerOrder): boolean => {
-    const changed = kind === 'drain' ? !draining.aborted : duty.set(kind === 'pause');
-    if (changed) tell(`told to ${kind} by ${actor}: ${reason}`);
-    // In a moment: the answer must leave first.
-    if (kind === 'drain') setImmediate(stop.drain);
+  const obey = async ({ kind, reason, actor }: WorkerOrder): Promise<boolean> => {
+    tell(`told to ${kind} by ${actor}: ${reason}`);
+    if (kind !== 'drain') return duty.set(kind === 'pause');
+    const changed = !draining.aborted;
+    setImmediate(stop.drain); // in a moment: the answer must leave first
     return changed;
   };
   const world = { home, host: hostName(), env: process.env, draining, ending, obey };

@@ -33,7 +33,7 @@ export interface World {
   /** Aborted when it is to end what runs. */
   readonly ending: AbortSignal;
   /** Does what people tell the worker; false when it does so already. */
-  readonly obey: (order: WorkerOrder) => boolean;
+  readonly obey: (order: WorkerOrder) => Promise<boolean>;
 }
 
 export interface WorkerActivities {
@@ -65,7 +65,7 @@ export async function openActivities(world: World, tell: Tell): Promise<WorkerAc
       runCommand: runCommandIn({ ...world, bin, containment }),
       writeRecord: writeRecordIn(world.home),
       readLog: readLogIn(world.home),
-      obeyOrder: (order) => Promise.resolve(world.obey(order)),
+      obeyOrder: (order) => world.obey(order),
       requestCancel,
       findEnded,
       findJobs,

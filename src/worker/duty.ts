@@ -3,22 +3,22 @@
  */
 export class Duty {
   #paused = false;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<() => Promise<void>>();
 
   get paused(): boolean {
     return this.#paused;
   }
 
-  /** Returns false when it was so already. */
-  set(paused: boolean): boolean {
+  /** Resolves once it is so: to false when it was so already. */
+  async set(paused: boolean): Promise<boolean> {
     if (paused === this.#paused) return false;
     this.#paused = paused;
-    for (const listener of this.#listeners) listener();
+    await Promise.all([...this.#listeners].map((listener) => listener()));
     return true;
   }
 
   /** Returns what ends the listening. */
-  onChange(listener: () => void): () => void {
+  onChange(listener: () => Promise<void>): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }

@@ -63,7 +63,7 @@ export async function serveShifts(options: ShiftOptions): Promise<void> {
   const more: NativeConnection[] = [];
   // One change after the other: the next begins before the last one's steps have ended.
   let changes = Promise.resolve();
-  const change = (): void => {
+  const change = (): Promise<void> => {
     changes = changes.then(async () => {
       if (isOver()) return;
       const before = shift;
@@ -74,7 +74,7 @@ export async function serveShifts(options: ShiftOptions): Promise<void> {
       shutDown(before);
       if (isOver()) shutDown(shift);
     });
-    changes.catch((error: unknown) => {
+    return changes.catch((error: unknown) => {
       failure ??= { error };
       shutDown(all.keys());
     });
