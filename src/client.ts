@@ -3,6 +3,15 @@
  */
 export { connectPlanwright, Planwright } from './client/planwright.js';
 export type { FollowedRun, PlanReport, Reason } from './client/planwright.js';
+export { JobManager, openJobs } from './client/jobs/job-manager.js';
+export type { JobManagerOptions, ManagerStats, SubmitJobOptions } from './client/jobs/job-manager.js';
+export type { JobFilter, ListedJob, QueueStats } from './client/jobs/list-jobs.js';
+export type { JobPolicy, RetrySettings } from './client/jobs/policy.js';
+export type { JobStatus } from './client/jobs/read-job.js';
+export type { Submitted, SubmitOptions } from './client/jobs/submit-jobs.js';
+export type { WaitOptions } from './client/jobs/workers.js';
+export type { EscalationRule, EscalationRules } from './job/escalation.js';
+export type { JobState } from './job/job.js';
 export type { LinkOptions } from './client/open-link.js';
 export type { StartOptions } from './client/start-plan.js';
 export type { RetryOptions } from './client/retry-run.js';

@@ -59,6 +59,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/patch.js'),
   },
   {
+    name: 'job',
+    summary: 'queue calls of tools with priorities, retries and dependencies',
+    load: () => import('./commands/job.js'),
+  },
+  {
     name: 'lease',
     summary: 'show who holds what, and hold something while a command runs',
     load: () => import('./commands/lease.js'),

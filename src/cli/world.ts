@@ -2,8 +2,8 @@
  * Everything a command touches of the outside: handed in, so that a test can stand in for it.
  */
 
-/** 0 done · 1 the work failed · 2 wrong use or input, nothing was started. */
-export type ExitCode = 0 | 1 | 2;
+/** 0 done · 1 the work failed · 2 wrong use or input, nothing was started. `job run` alone ends with its job's own code. */
+export type ExitCode = number;
 
 export interface Output {
   readonly isTerminal: boolean;

@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'bad-plan'
   | 'bad-request'
   | 'no-such-run'
+  | 'no-such-job'
   | 'ambiguous-run'
   | 'no-such-step'
   | 'no-such-log'
@@ -38,9 +39,10 @@ export class PlanError extends PlanwrightError {
   constructor(
     readonly file: string,
     readonly problems: readonly Problem[],
+    what: 'plan' | 'job' = 'plan',
   ) {
     const errors = problems.filter((problem) => problem.severity === 'error');
     const count = errors.length === 1 ? '1 error' : `${errors.length} errors`;
-    super('bad-plan', `the plan "${file}" has ${count}: ${errors[0]?.message ?? ''}`);
+    super('bad-plan', `the ${what} "${file}" has ${count}: ${errors[0]?.message ?? ''}`);
   }
 }

@@ -170,7 +170,7 @@ async function startWorkflow(
   }
 }
 
-function lacksSearchAttributes(error: unknown): boolean {
+export function lacksSearchAttributes(error: unknown): boolean {
   const cause = error instanceof Error ? error.cause : null;
   return (
     cause instanceof Error &&

@@ -3,4 +3,4 @@
  *
  * A file of its own because the SDK is CommonJS: imported dynamically, a bundler gives only its default export.
  */
-export { Client, Connection } from '@temporalio/client';
+export { Client, Connection, WithStartWorkflowOperation } from '@temporalio/client';

@@ -52,6 +52,8 @@ export interface JobMemo {
   readonly runsBefore: number;
   /** The id of its newest run; null before the first. */
   readonly run: string | null;
+  /** What became of a job that was cancelled; of others the result says it. */
+  readonly end?: JobEnd;
 }
 
 /** A change of a job's state, for its history. */

@@ -69,17 +69,22 @@ class Keeper {
   async keep(): Promise<void> {
     for (;;) {
       this.#news = false;
-      this.#queue.grant(Date.now());
-      for (const { job, news } of this.#queue.takeTold()) this.#tell(job, news);
-      this.#find();
-      void this.#watchDeadlines();
-      void this.#look();
+      this.#step();
       setCurrentDetails(queueDetails(this.#view()));
       await condition(() => this.#news || (this.#sending === 0 && (this.#isIdle || this.#isLong)));
       if (this.#news) continue;
       if (this.#isIdle) return;
       await continueAsNew<(input: QueueInput) => Promise<void>>({ state: this.#queue.state(), ask: null });
     }
+  }
+
+  /** Does what the rules ask for now. An update calls it itself, so that all it causes comes before its answer, also in a replay. */
+  #step(): void {
+    this.#queue.grant(Date.now());
+    for (const { job, news } of this.#queue.takeTold()) this.#tell(job, news);
+    this.#find();
+    void this.#watchDeadlines();
+    void this.#look();
   }
 
   get #isIdle(): boolean {
@@ -120,6 +125,7 @@ class Keeper {
       defineUpdate<QueueView, []>(SEAL_UPDATE),
       () => {
         this.#queue.seal();
+        this.#step();
         this.#news = true;
         return this.#view();
       },
@@ -137,6 +143,7 @@ class Keeper {
       // The newest give way: they have the least to lose.
       for (const job of this.#queue.running.slice(places)) this.#send(job, GIVE_BACK_SIGNAL, []);
     }
+    this.#step();
     return this.#view();
   }
 

@@ -72,7 +72,7 @@ export async function runJob(input: JobInput): Promise<JobEnd> {
     keeper.cancel({ reason: 'canceled', actor: 'temporal' }),
   );
   const end = await CancellationScope.nonCancellable(() => keeper.run());
-  if (end.state === 'cancelled') throw new CancelledFailure(end.error ?? 'canceled', [end]);
+  if (end.state === 'cancelled') throw new CancelledFailure(end.error ?? 'canceled');
   if (end.state !== 'failed') return end;
   throw ApplicationFailure.create({
     message: end.error ?? 'the job failed',
@@ -242,6 +242,8 @@ class JobKeeper {
     this.#error = error;
     this.#endedAt = Date.now();
     this.#move(state, error);
+    // A workflow that ends as canceled returns nothing.
+    if (state === 'cancelled') upsertMemo({ end: { ...this.#view(), state } } satisfies Partial<JobMemo>);
     const to = this.#escalatedTo;
     await this.#tellQueue(state === 'escalated' ? { state, to: to! } : { state });
     return { ...this.#view(), state };

@@ -13,6 +13,7 @@ import type { Activities, CommandDone, CommandTask } from '../../src/activities/
 import type { StepFailure } from '../../src/plan/attempt.js';
 import type { Plan } from '../../src/plan/plan.js';
 import type { StepRecord } from '../../src/plan/record.js';
+import { SEARCH_ATTRIBUTES } from '../../src/server/search-attributes.js';
 import { packPlan } from '../../src/plan/wire.js';
 import { SdkWorker } from '../../src/worker/sdk-worker.js';
 import { CHANGES_QUERY, RUN_WORKFLOW, type Changes, type RunInput } from '../../src/workflows/api.js';
@@ -34,6 +35,8 @@ export interface Engine {
   readonly client: Client;
   /** Commands end at once and well, but for steps and items named `held…`, which wait for the test, and `lost…`, whose first try is lost. */
   readonly held: (step: string) => Promise<HeldCommand>;
+  /** Commands of jobs at work, where they are held. */
+  readonly jobs: HeldCommand[];
   /** Every command started so far, by step. */
   readonly started: string[];
   /** Resolves once a step of a run has succeeded. */
@@ -59,6 +62,8 @@ export interface EngineParts {
   readonly bundle: string;
   /** Stand-ins for activities that only some tests have. */
   readonly more?: object;
+  /** Commands of jobs wait for the test. */
+  readonly holdsJobs?: boolean;
 }
 
 /** A step made for an item is known by the item, which stands in its first argument. */
@@ -68,7 +73,12 @@ const isHeld = (step: string): boolean => step.startsWith('held');
 /** A command whose worker dies under it, the first time: it is not heard of any more. */
 const isLost = (step: string): boolean => step.startsWith('lost');
 
-export async function openEngine({ program, bundle, more = {} }: EngineParts): Promise<Engine> {
+export async function openEngine({
+  program,
+  bundle,
+  more = {},
+  holdsJobs = false,
+}: EngineParts): Promise<Engine> {
   const environment = await TestWorkflowEnvironment.createLocal({
     server: {
       executable: { type: 'existing-path', path: program },
@@ -76,12 +86,15 @@ export async function openEngine({ program, bundle, more = {} }: EngineParts): P
         ...['history.transferProcessorMaxPollRPS=1000', 'history.timerProcessorMaxPollRPS=1000'],
         ...['history.timerProcessorMaxTimeShift="10ms"', 'system.enableActivityEagerExecution=true'],
         ...['matching.numTaskqueueReadPartitions=1', 'matching.numTaskqueueWritePartitions=1'],
-      ].flatMap((value) => ['--dynamic-config-value', value]),
+      ]
+        .flatMap((value) => ['--dynamic-config-value', value])
+        .concat(SEARCH_ATTRIBUTES.flatMap((name) => ['--search-attribute', `${name}=Keyword`])),
       log: { format: 'pretty', level: 'error' },
     },
   });
   const waiting = new Map<string, Waiting>();
   const started: string[] = [];
+  const jobs: HeldCommand[] = [];
 
   const hold = (task: CommandTask): Promise<CommandDone> => {
     const { info, cancellationSignal } = Context.current();
@@ -113,6 +126,10 @@ export async function openEngine({ program, bundle, more = {} }: EngineParts): P
           );
         },
       };
+      if (task.work.job !== undefined) {
+        jobs.push(command);
+        return;
+      }
       const name = nameOf(task);
       const there = waiting.get(name);
       if (there?.arrived === undefined) waiting.set(name, { command });
@@ -127,7 +144,7 @@ export async function openEngine({ program, bundle, more = {} }: EngineParts): P
     ...more,
     runCommand: (task) => {
       started.push(task.step);
-      if (isHeld(nameOf(task))) return hold(task);
+      if (isHeld(nameOf(task)) || (holdsJobs && task.work.job !== undefined)) return hold(task);
       if (isLost(task.step) && Context.current().info.attempt === 1) return Context.current().cancelled;
       return Promise.resolve({ attempts: [], attemptsOmitted: 0, outputs: outputsOf(task) });
     },
@@ -147,6 +164,7 @@ export async function openEngine({ program, bundle, more = {} }: EngineParts): P
   return {
     client: environment.client,
     started,
+    jobs,
     held: (step) => {
       const there = waiting.get(step)?.command;
       if (there !== undefined) {

@@ -1,0 +1,205 @@
+/**
+ * Lists and counts jobs, by what the server knows of them: no worker is asked.
+ */
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { isFinal, type JobState } from '../../job/job.js';
+import { rfc3339 } from '../../plan/event.js';
+import { RUN_STATE } from '../../workflows/attributes.js';
+import {
+  JOB_WORKFLOW,
+  jobPrefix,
+  queueWorkflowId,
+  type JobMemo,
+  type QueueMemo,
+} from '../../workflows/job-api.js';
+import { isNotFound } from '../follow.js';
+import type { Link } from '../link.js';
+import { inQueueOrder, liveOf } from './read-job.js';
+
+export interface JobFilter {
+  readonly status?: JobState;
+  /** 100 unless said. */
+  readonly limit?: number;
+}
+
+/** A job in a list. */
+export interface ListedJob {
+  readonly job_id: string;
+  readonly status: JobState;
+  readonly priority: string;
+  readonly queued_at: string;
+  readonly ended_at: string | null;
+  readonly tool: string;
+  readonly workstream_id: string;
+  readonly depends_on: readonly string[];
+  readonly run_id: string | null;
+}
+
+export interface JobList {
+  /** By priority, then by the time of submission; those that have not ended come first. */
+  readonly jobs: readonly ListedJob[];
+  /** How many there are, listed or not. */
+  readonly total: number;
+}
+
+const DEFAULT_LIMIT = 100;
+const PAGE = 1_000;
+
+export async function listJobs(link: Link, queue: string, filter: JobFilter = {}): Promise<JobList> {
+  const client = await link.client();
+  const { status, limit = DEFAULT_LIMIT } = filter;
+  const open = status === undefined || !isFinal(status) ? await openJobs(client, queue, status) : [];
+  const openFirst = open.sort(inQueueOrder).slice(0, limit);
+  const left = limit - openFirst.length;
+  const ended = status === undefined || isFinal(status) ? endedQuery(queue, status) : null;
+  const [closed, closedTotal] =
+    ended === null
+      ? [[], 0]
+      : await Promise.all([left > 0 ? newest(client, queue, ended, left) : [], counted(client, ended)]);
+  return { jobs: [...openFirst, ...closed.sort(inQueueOrder)], total: open.length + closedTotal };
+}
+
+export interface QueueStats {
+  readonly queue: Readonly<Record<JobState | 'total', number>>;
+  readonly workers: {
+    readonly running: boolean;
+    readonly worker_count: number;
+    readonly active_workers: number;
+    /** Who is at work, in the order of their priority and submission. */
+    readonly active_jobs: readonly string[];
+  };
+}
+
+/** Counts the jobs of a queue by state. */
+export async function queueStats(link: Link, queue: string): Promise<QueueStats> {
+  const client = await link.client();
+  const [running, waiting, queued, completed, failed, escalated, cancelled, places] = await Promise.all([
+    openJobs(client, queue, 'running', 'retry'),
+    counted(client, openQuery(queue, 'waiting')),
+    counted(client, openQuery(queue, 'queued')),
+    counted(client, endedQuery(queue, 'completed')),
+    counted(client, endedQuery(queue, 'failed')),
+    counted(client, endedQuery(queue, 'escalated')),
+    counted(client, endedQuery(queue, 'cancelled')),
+    workersOf(client, queue),
+  ]);
+  const retry = running.filter(({ status }) => status === 'retry').length;
+  const counts = {
+    waiting,
+    queued,
+    running: running.length - retry,
+    retry,
+    completed,
+    failed,
+    escalated,
+    cancelled,
+  };
+  return {
+    queue: { ...counts, total: Object.values(counts).reduce((sum, count) => sum + count, 0) },
+    workers: {
+      running: places > 0,
+      worker_count: places,
+      active_workers: running.length,
+      active_jobs: running.sort(inQueueOrder).map(({ job_id: id }) => id),
+    },
+  };
+}
+
+/** Returns how many jobs a queue may run at once; 0: its workers are stopped. */
+export async function workersOf(client: Client, queue: string): Promise<number> {
+  try {
+    const { memo, status } = await client.workflow.getHandle(queueWorkflowId(queue)).describe();
+    return status.name === 'RUNNING' ? ((memo as unknown as QueueMemo | undefined)?.places ?? 0) : 0;
+  } catch (error) {
+    if (isNotFound(error)) return 0;
+    throw error;
+  }
+}
+
+/** Returns how many jobs of a queue have not ended. */
+export const countOpen = (client: Client, queue: string): Promise<number> =>
+  counted(client, `${inQueue(queue)} AND ExecutionStatus = "Running"`);
+
+const inQueue = (queue: string): string =>
+  `WorkflowType = "${JOB_WORKFLOW}" AND WorkflowId STARTS_WITH "${jobPrefix(queue)}"`;
+
+const openQuery = (queue: string, state?: JobState): string =>
+  `${inQueue(queue)} AND ExecutionStatus = "Running"${state === undefined ? '' : ` AND ${RUN_STATE.name} = "${state}"`}`;
+
+/** How a workflow ended says more than what it last said of itself: one that was terminated said nothing. */
+function endedQuery(queue: string, state?: JobState): string {
+  const status =
+    state === undefined
+      ? 'ExecutionStatus != "Running"'
+      : state === 'completed' || state === 'escalated'
+        ? `ExecutionStatus = "Completed" AND ${RUN_STATE.name} = "${state}"`
+        : state === 'failed'
+          ? '(ExecutionStatus = "Failed" OR ExecutionStatus = "TimedOut")'
+          : '(ExecutionStatus = "Canceled" OR ExecutionStatus = "Terminated")';
+  return `${inQueue(queue)} AND ${status}`;
+}
+
+const counted = async (client: Client, query: string): Promise<number> =>
+  (await client.workflow.count(query)).count;
+
+/** Returns jobs that have not ended, in no order. Whether one at work waits for its next try, its run says. */
+async function openJobs(
+  client: Client,
+  queue: string,
+  ...states: (JobState | undefined)[]
+): Promise<ListedJob[]> {
+  const wanted = states.filter((state) => state !== undefined);
+  const bySelf = new Set(wanted.map((state) => (state === 'retry' ? 'running' : state)));
+  const only = bySelf.size === 1 ? [...bySelf][0] : undefined;
+  const jobs: ListedJob[] = [];
+  for await (const info of client.workflow.list({ query: openQuery(queue, only), pageSize: PAGE }))
+    jobs.push(listed(queue, info));
+  const seen = await Promise.all(
+    jobs.map(async (job): Promise<ListedJob> => {
+      if (job.status !== 'running') return job;
+      const live = await liveOf(client, job.run_id);
+      return live?.waits === true ? { ...job, status: 'retry' } : job;
+    }),
+  );
+  return wanted.length === 0 ? seen : seen.filter(({ status }) => wanted.includes(status));
+}
+
+async function newest(client: Client, queue: string, query: string, limit: number): Promise<ListedJob[]> {
+  const jobs: ListedJob[] = [];
+  for await (const info of client.workflow.list({ query, pageSize: Math.min(limit, PAGE) })) {
+    jobs.push(listed(queue, info));
+    if (jobs.length >= limit) break;
+  }
+  return jobs;
+}
+
+function listed(queue: string, info: WorkflowExecutionInfo): ListedJob {
+  const memo = info.memo as unknown as JobMemo;
+  const said = info.searchAttributes[RUN_STATE.name]?.[0] as JobState | undefined;
+  return {
+    job_id: info.workflowId.slice(jobPrefix(queue).length),
+    status: stateOf(info.status.name, said),
+    priority: memo.priority,
+    queued_at: rfc3339(memo.queuedAt),
+    ended_at: info.closeTime === undefined ? null : rfc3339(info.closeTime.getTime()),
+    tool: memo.tool,
+    workstream_id: memo.workstream,
+    depends_on: memo.dependsOn,
+    run_id: memo.run,
+  };
+}
+
+function stateOf(status: string, said: JobState | undefined): JobState {
+  switch (status) {
+    case 'COMPLETED':
+      return said === 'escalated' ? 'escalated' : 'completed';
+    case 'FAILED':
+    case 'TIMED_OUT':
+      return 'failed';
+    case 'CANCELLED':
+    case 'TERMINATED':
+      return 'cancelled';
+    default:
+      return said ?? 'queued';
+  }
+}

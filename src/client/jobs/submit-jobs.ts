@@ -1,0 +1,170 @@
+/**
+ * Submits jobs. Each is one start of a workflow under the job's id: there is no moment in which it is half there.
+ */
+import type { Client } from '@temporalio/client';
+import { packageVersion } from '../../package.js';
+import { quote } from '../../plan/quote.js';
+import { TASK_QUEUE } from '../../workflows/api.js';
+import { RUN_STATE, TOOL, WORKSTREAM } from '../../workflows/attributes.js';
+import { JOB_WORKFLOW, jobWorkflowId, type JobInput, type JobMemo } from '../../workflows/job-api.js';
+import { PlanwrightError } from '../errors.js';
+import type { Link } from '../link.js';
+import { currentActor } from '../start-plan.js';
+import { lacksSearchAttributes } from '../start-run.js';
+import { cancelJob } from './cancel-job.js';
+import { assertNoCircle } from './circles.js';
+import { known, type KnownJob } from './known-jobs.js';
+import { assertFolders, type PreparedJob, type PreparedJobs } from './prepare-jobs.js';
+
+export interface SubmitOptions {
+  /** Replaces a job of the same id and other content; one that is open is canceled first. */
+  readonly force?: boolean;
+  /** Runs a job again that has ended. */
+  readonly again?: boolean;
+  /** Who submits; the system's user unless said. */
+  readonly actor?: string;
+}
+
+export interface Submitted {
+  readonly id: string;
+  /** `same`: it was there already, with the same content; `again`: it had ended, and runs once more. */
+  readonly how: 'new' | 'same' | 'again' | 'replaced';
+  readonly priority: JobInput['priority'];
+  readonly dependsOn: readonly string[];
+}
+
+const START_MS = 30_000;
+/** Starts on their way at once: the server has one database. */
+const AT_ONCE = 32;
+
+/**
+ * Submits jobs, in their order.
+ *
+ * @throws PlanwrightError `bad-request` for dependencies that go in a circle or folders that are not there, `refused` for
+ *   ids that other jobs have; nothing is submitted then
+ */
+export async function submitJobs(
+  link: Link,
+  { queue, jobs }: PreparedJobs,
+  options: SubmitOptions = {},
+): Promise<Submitted[]> {
+  const [client, target] = await Promise.all([link.client(), link.target()]);
+  if (target.embedded) assertFolders(jobs);
+  const before = await known(client, queue, jobs);
+  for (const job of jobs) {
+    const other = before.get(job.input.job.id);
+    if (other !== undefined && options.force !== true) assertSame(job, other);
+  }
+  await assertNoCircle(client, queue, jobs);
+  const ready = link.ensureWorker();
+  ready.catch(() => undefined); // awaited below
+  // One after the other in time, so that those of one priority run in the order in which they were named.
+  const now = Date.now();
+  const answers = new Array<Submitted>(jobs.length);
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let at = next++; at < jobs.length; at = next++)
+      answers[at] = await submitOne(
+        link,
+        client,
+        jobs[at]!,
+        now + at,
+        before.get(jobs[at]!.input.job.id),
+        options,
+      );
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, jobs.length) }, lane));
+  await ready;
+  return answers;
+}
+
+async function submitOne(
+  link: Link,
+  client: Client,
+  prepared: PreparedJob,
+  queuedAt: number,
+  before: KnownJob | undefined,
+  options: SubmitOptions,
+): Promise<Submitted> {
+  const { job, priority, dependsOn, queue } = prepared.input;
+  const answer = (how: Submitted['how']): Submitted => ({ id: job.id, how, priority, dependsOn });
+  let other = before;
+  for (;;) {
+    if (other === undefined) {
+      if (await start(client, prepared, queuedAt, 0, options)) return answer('new');
+      other = await known(client, queue, [prepared]).then((jobs) => jobs.get(job.id));
+      continue;
+    }
+    const isSame = other.memo.hash === prepared.hash;
+    if (!isSame && options.force !== true) assertSame(prepared, other);
+    if (isSame && (other.isOpen || (options.again !== true && options.force !== true))) return answer('same');
+    // Two copies must never be at work at once: the old one is dead before the new one is there.
+    if (other.isOpen) {
+      await cancelJob(link, queue, job.id, { reason: 'replaced', actor: options.actor ?? currentActor() });
+    }
+    if (await start(client, prepared, queuedAt, other.runs, options, true))
+      return answer(isSame ? 'again' : 'replaced');
+    other = await known(client, queue, [prepared]).then((jobs) => jobs.get(job.id));
+  }
+}
+
+function assertSame(prepared: PreparedJob, other: KnownJob): void {
+  const { id } = prepared.input.job;
+  if (other.memo.hash === prepared.hash) return;
+  throw new PlanwrightError(
+    'refused',
+    `${prepared.file}: there is a job ${quote(id)} already, ${other.isOpen ? 'not ended' : 'ended'}, with other content, priority or dependencies`,
+    [`planwright job status ${id}`, 'give the new one another id, or replace the old one: --force'],
+  );
+}
+
+/** Starts the workflow; false when one of the id is there. */
+async function start(
+  client: Client,
+  { input, hash }: PreparedJob,
+  queuedAt: number,
+  runsBefore: number,
+  { actor }: SubmitOptions,
+  isAgain = false,
+): Promise<boolean> {
+  const { queue, job, priority, dependsOn } = input;
+  const whole: JobInput = {
+    ...input,
+    queuedAt,
+    runsBefore,
+    actor: actor ?? currentActor(),
+    engineVersion: packageVersion(),
+  };
+  const memo: JobMemo = {
+    ...{ priority, dependsOn, queuedAt, hash, runsBefore, tool: job.tool, workstream: job.workstream },
+    run: null,
+  };
+  try {
+    await client.withDeadline(Date.now() + START_MS, () =>
+      client.workflow.start(JOB_WORKFLOW, {
+        taskQueue: TASK_QUEUE,
+        workflowId: jobWorkflowId(queue, job.id),
+        workflowIdConflictPolicy: 'FAIL',
+        workflowIdReusePolicy: isAgain ? 'ALLOW_DUPLICATE' : 'REJECT_DUPLICATE',
+        args: [whole],
+        memo: { ...memo },
+        staticSummary: `${job.tool}: ${job.id}`.slice(0, 200),
+        typedSearchAttributes: [
+          { key: RUN_STATE, value: dependsOn.length === 0 ? 'queued' : 'waiting' },
+          { key: TOOL, value: job.tool },
+          { key: WORKSTREAM, value: job.workstream },
+        ],
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (error instanceof Error && error.name === 'WorkflowExecutionAlreadyStartedError') return false;
+    if (!lacksSearchAttributes(error)) throw error;
+    throw new PlanwrightError(
+      'bad-request',
+      'this cluster does not know our search attributes, and jobs are found by them',
+      ['planwright doctor    says how to register them'],
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,299 @@
+import { randomUUID } from 'node:crypto';
+import {
+  WithStartWorkflowOperation,
+  type WorkflowFailedError,
+  type WorkflowHandle,
+} from '@temporalio/client';
+import { Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { findJobs } from '../../src/activities/job/find-jobs.js';
+import { DEFAULT_RULES } from '../../src/job/escalation.js';
+import { newQueue } from '../../src/job/queue.js';
+import { PRESETS } from '../../src/job/retry.js';
+import {
+  CANCEL_JOB_SIGNAL,
+  JOB_QUERY,
+  JOB_WORKFLOW,
+  jobWorkflowId,
+  QUEUE_QUERY,
+  QUEUE_WORKFLOW,
+  queueWorkflowId,
+  SEAL_UPDATE,
+  SET_WORKERS_UPDATE,
+  type JobEnd,
+  type JobInput,
+  type JobView,
+  type QueueView,
+} from '../../src/workflows/job-api.js';
+import { loaded, shortForm, TOOLS } from '../job/loading.js';
+import { openEngine, type Engine, type HeldCommand } from './engine.js';
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await openEngine({
+    program: inject('temporalProgram'),
+    bundle: inject('workflowBundle'),
+    more: { findJobs },
+    holdsJobs: true,
+  });
+});
+afterAll(() => engine.close());
+
+/** For a busy machine: what is waited for is an event, not a time. */
+const eventually = <T>(get: () => Promise<T> | T) => expect.poll(get, { timeout: 30_000, interval: 20 });
+
+/** A queue of its own for each test, spoken to as the client does. */
+function aQueue() {
+  const queue = `q${randomUUID().slice(0, 8)}`;
+  const job = (id: string): WorkflowHandle => engine.client.workflow.getHandle(jobWorkflowId(queue, id));
+  const update = <Args extends unknown[]>(name: string, args: Args): Promise<QueueView> =>
+    engine.client.workflow.executeUpdateWithStart<(input: object) => Promise<void>, QueueView, Args>(name, {
+      args,
+      startWorkflowOperation: new WithStartWorkflowOperation(QUEUE_WORKFLOW, {
+        workflowId: queueWorkflowId(queue),
+        taskQueue: 'planwright',
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        args: [{ state: newQueue(queue), ask: null }],
+      }),
+    });
+  const workers = (places: number, graceful = true): Promise<QueueView> =>
+    update(SET_WORKERS_UPDATE, [{ places, graceful }]);
+  return {
+    job,
+    workers,
+    seal: () => update(SEAL_UPDATE, []),
+    view: () => engine.client.workflow.getHandle(queueWorkflowId(queue)).query<QueueView>(QUEUE_QUERY),
+    keeper: (): WorkflowHandle => engine.client.workflow.getHandle(queueWorkflowId(queue)),
+    async submit(
+      id: string,
+      over: Partial<JobInput> & { readonly document?: object } = {},
+    ): Promise<WorkflowHandle> {
+      const { document = {}, ...rest } = over;
+      const input: JobInput = {
+        queue,
+        job: await loaded(shortForm({ job_id: id, ...document })),
+        ...{ priority: 'normal', dependsOn: [], queuedAt: Date.now(), runsBefore: 0, root: '/' },
+        ...{ actor: 'ann', engineVersion: '0', retry: PRESETS.none, rules: {}, tools: TOOLS },
+        ...rest,
+      };
+      return engine.client.workflow.start(JOB_WORKFLOW, {
+        taskQueue: 'planwright',
+        workflowId: jobWorkflowId(queue, id),
+        args: [input],
+        memo: { priority: input.priority, dependsOn: input.dependsOn, run: null },
+      });
+    },
+    /** Waits for the command of a job. */
+    async commandOf(id: string): Promise<HeldCommand> {
+      const isIt = ({ task }: HeldCommand): boolean =>
+        task.work.job?.id === id && task.runId.startsWith(jobWorkflowId(queue, ''));
+      await eventually(() => engine.jobs.some(isIt)).toBe(true);
+      return engine.jobs.splice(engine.jobs.findIndex(isIt), 1)[0]!;
+    },
+    stateOf: async (id: string): Promise<string> => (await job(id).query<JobView>(JOB_QUERY)).state,
+    /** Everything that happened must happen again when it is replayed: a worker may be another one at any time. */
+    async replays(...ids: string[]): Promise<void> {
+      const handles = [engine.client.workflow.getHandle(queueWorkflowId(queue)), ...ids.map(job)];
+      const histories = await Promise.all(
+        handles.map(async (handle) => ({
+          workflowId: handle.workflowId,
+          history: await handle.fetchHistory(),
+        })),
+      );
+      const workflowBundle = { codePath: inject('workflowBundle') };
+      for await (const { error } of Worker.runReplayHistories({ workflowBundle }, histories))
+        expect(error).toBeUndefined();
+    },
+  };
+}
+
+const endOf = async (handle: WorkflowHandle): Promise<Partial<JobEnd>> =>
+  handle.result().then(
+    (end) => end as JobEnd,
+    (error: unknown) => ((error as WorkflowFailedError).cause as { details?: [JobEnd] }).details?.[0] ?? {},
+  );
+
+describe('a job', () => {
+  test('waits for workers, runs when there are some, and says how it went', async () => {
+    const q = aQueue();
+    const handle = await q.submit('a');
+    await eventually(async () => (await q.view()).queued).toBe(1);
+    expect(await q.stateOf('a')).toBe('queued');
+    await q.workers(1);
+    const command = await q.commandOf('a');
+    expect(await q.stateOf('a')).toBe('running');
+    command.succeed();
+    expect(await handle.result()).toMatchObject({ id: 'a', state: 'completed', exitCode: 0, error: null });
+    const { changes } = (await handle.result()) as JobEnd;
+    expect(changes.map(({ state }) => state)).toEqual(['queued', 'running', 'completed']);
+    await q.workers(0);
+    await q.keeper().result();
+    await q.replays('a');
+  });
+
+  test('that fails says its exit code, and does not stop the next', async () => {
+    const q = aQueue();
+    await q.workers(1);
+    const [first, second] = [await q.submit('a'), await q.submit('b')];
+    (await q.commandOf('a')).fail({ reason: 'exit-code', exitCode: 3, tail: 'no' });
+    (await q.commandOf('b')).succeed();
+    expect(await endOf(first)).toMatchObject({ state: 'failed', exitCode: 3, error: 'exit code 3' });
+    expect(await endOf(second)).toMatchObject({ state: 'completed' });
+    await q.replays('a', 'b');
+  });
+
+  test.each([
+    [{ reason: 'timed-out', afterSec: 5, tail: '' } as const, -1],
+    [{ reason: 'not-started', message: 'no such command' } as const, -2],
+  ])('%j is the exit code of job files', async (failure, code) => {
+    const q = aQueue();
+    await q.workers(1);
+    const handle = await q.submit('a');
+    (await q.commandOf('a')).fail(failure);
+    expect(await endOf(handle)).toMatchObject({ state: 'failed', exitCode: code });
+  });
+
+  test('runs beside another where there are two workers, and not where there is one', async () => {
+    const q = aQueue();
+    await q.workers(2);
+    for (const id of ['a', 'b', 'c']) await q.submit(id);
+    const [a, b] = [await q.commandOf('a'), await q.commandOf('b')];
+    expect((await q.view()).queued).toBe(1);
+    await q.workers(1);
+    a.succeed();
+    await q.job('a').result();
+    expect(await q.stateOf('c')).toBe('queued');
+    b.succeed();
+    (await q.commandOf('c')).succeed();
+    await q.job('c').result();
+    await q.replays('a', 'b', 'c');
+  });
+});
+
+describe('canceling', () => {
+  test.each(['queued', 'waiting'])('a job that is %s ends it at once', async (state) => {
+    const q = aQueue();
+    const handle = await q.submit('a', state === 'waiting' ? { dependsOn: ['other'] } : {});
+    await eventually(() => q.stateOf('a')).toBe(state);
+    await handle.signal(CANCEL_JOB_SIGNAL, { reason: 'not needed', actor: 'ann' });
+    await handle.cancel();
+    await expect(handle.result()).rejects.toThrow('cancel');
+    expect((await handle.describe()).memo).toMatchObject({
+      end: { state: 'cancelled', error: 'canceled by ann: not needed' },
+    });
+    await q.replays('a');
+  });
+
+  test('a job at work ends its command first, and fails those that wait for it', async () => {
+    const q = aQueue();
+    await q.workers(2);
+    const handle = await q.submit('a');
+    const below = await q.submit('b', { dependsOn: ['a'] });
+    const command = await q.commandOf('a');
+    await handle.signal(CANCEL_JOB_SIGNAL);
+    await handle.cancel();
+    await command.stopped;
+    await expect(handle.result()).rejects.toThrow('cancel');
+    expect(await endOf(below)).toMatchObject({ state: 'failed', error: 'dependency "a" was cancelled' });
+    await q.replays('a', 'b');
+  });
+});
+
+describe('stopping the workers', () => {
+  test('gracefully lets jobs at work end and starts no other', async () => {
+    const q = aQueue();
+    await q.workers(1);
+    await q.submit('a');
+    await q.submit('b');
+    const command = await q.commandOf('a');
+    await q.workers(0);
+    command.succeed();
+    await q.job('a').result();
+    await eventually(async () => (await q.view()).running).toEqual([]);
+    expect(await q.stateOf('b')).toBe('queued');
+  });
+
+  test('at once ends jobs at work, and they return to the queue with their place in it', async () => {
+    const q = aQueue();
+    await q.workers(1);
+    await q.submit('a');
+    await q.submit('b');
+    const command = await q.commandOf('a');
+    await q.workers(0, false);
+    await command.stopped;
+    await eventually(() => q.stateOf('a')).toBe('queued');
+    await eventually(async () => (await q.view()).queued).toBe(2);
+    await q.workers(1);
+    (await q.commandOf('a')).succeed();
+    expect(await q.job('a').result()).toMatchObject({ state: 'completed' });
+    await q.replays('a');
+  });
+});
+
+describe('dependencies', () => {
+  test('on a job that ended long ago are met, also in a queue that has forgotten it', async () => {
+    const q = aQueue();
+    await q.workers(1);
+    await q.submit('a');
+    (await q.commandOf('a')).succeed();
+    await q.job('a').result();
+    await q.workers(0);
+    await q.keeper().result(); // it has nothing to remember any more
+    await q.workers(1);
+    await q.submit('b', { dependsOn: ['a'] });
+    (await q.commandOf('b')).succeed();
+    expect(await q.job('b').result()).toMatchObject({ state: 'completed' });
+    await q.replays('a', 'b');
+  });
+
+  test('on what nobody submits fail when the queue is sealed', async () => {
+    const q = aQueue();
+    const handle = await q.submit('b', { dependsOn: ['nobody'] });
+    await eventually(async () => (await q.view()).waiting).toBe(1);
+    await q.seal();
+    expect(await endOf(handle)).toMatchObject({
+      state: 'failed',
+      error: 'dependency "nobody" was not submitted before the queue was sealed',
+    });
+    await q.replays('b');
+  });
+});
+
+describe('escalation', () => {
+  const escalating = {
+    retry: PRESETS.none,
+    rules: { ...DEFAULT_RULES, aider: { ...DEFAULT_RULES['aider']!, retries: 0 } },
+  };
+
+  test('hands a job that failed to the other tool, with what was said last; who waited for it goes on', async () => {
+    const q = aQueue();
+    await q.workers(1);
+    const handle = await q.submit('a', escalating);
+    const below = await q.submit('b', { dependsOn: ['a'] });
+    (await q.commandOf('a')).fail({ reason: 'exit-code', exitCode: 1, tail: 'E: the door is locked' });
+    const next = await q.commandOf('a-escalated-codex');
+    expect(await endOf(handle)).toMatchObject({ state: 'escalated', escalatedTo: 'a-escalated-codex' });
+    expect(next.task.work.job).toMatchObject({
+      tool: 'codex',
+      logFile: 'logs/ws-paint/a-escalated-codex.log',
+    });
+    expect(JSON.stringify(next.task.work.job!.prompt)).toContain('E: the door is locked');
+    next.succeed();
+    (await q.commandOf('b')).succeed();
+    expect(await endOf(below)).toMatchObject({ state: 'completed' });
+    await q.replays('a', 'b', 'a-escalated-codex');
+  });
+
+  test('fails those that wait for the job when the other tool fails, too', async () => {
+    const q = aQueue();
+    await q.workers(1);
+    await q.submit('a', escalating);
+    const below = await q.submit('b', { dependsOn: ['a'] });
+    (await q.commandOf('a')).fail();
+    (await q.commandOf('a-escalated-codex')).fail();
+    expect(await endOf(below)).toMatchObject({
+      state: 'failed',
+      error: 'dependency "a-escalated-codex" failed',
+    });
+  });
+});
