@@ -86,8 +86,8 @@ test('all that is wrong is said at once, each with its place', async () => {
   const found = await load(text);
   expect(found.jobs).toEqual([]);
   expect(lines(found)).toEqual([
-    'job.json:1:1: error: job "": missing required field: paths; a job with "command" and "env" needs "command", "env" and "paths"',
     'job.json:1:1: error: job "": missing required field: workstream_id',
+    'job.json:1:1: error: job "": missing required field: paths; a job with "command" and "env" needs "command", "env" and "paths"',
     expect.stringContaining('job.json:2:13: error: job "": "job_id" must be an id'),
     'job.json:4:38: error: job "": "command.args" must be a list of texts, found "status"; write a list: ["status"]',
     expect.stringContaining('job.json:5:21: error: job "": "env.DEBUG" must be a text'),

@@ -6,6 +6,7 @@ import { DEFAULT_QUEUE, JOB_STATES, PRIORITIES, type JobState } from '../../job/
 import { PRESETS, STRATEGIES } from '../../job/retry.js';
 import type { Priority } from '../../plan/plan.js';
 import { examples, type Host } from '../command.js';
+import { convert } from '../job-convert.js';
 import { cancelJobs, listQueue, printStats, showJob } from '../job-queries.js';
 import { runJobFile, submitFiles } from '../job-submit.js';
 import { runWorkers, waitForJobs } from '../job-workers.js';
@@ -115,6 +116,17 @@ export function define(command: Command, host: Host): void {
     .option('--unknown-after <seconds>', 'so long a job waits for one that nobody submitted', zeroOrMore)
     .option('--verbose', 'also say of each job how it went', false);
   addQueue(workers).action(async (flags: WorkersFlags) => exit(await runWorkers(world, flags)));
+
+  const convertCommand = command
+    .command('convert')
+    .description('write workstreams as job files, one for each')
+    .argument('[path]', 'a folder of workstreams or one file (default: the one of the repository)')
+    .option('--out <folder>', 'where the job files go', 'jobs');
+  addPlace(convertCommand);
+  addJson(convertCommand).action(
+    async (path: string | undefined, flags: PlaceFlags & { readonly out: string; readonly json: boolean }) =>
+      exit(await convert(world, path, flags)),
+  );
 
   const wait = command
     .command('wait')

@@ -129,12 +129,10 @@ function readDocument(
   }
   const subject = `job ${typeof raw['job_id'] === 'string' ? quote(raw['job_id']) : String(base[0] ?? 0)}`;
   addUnknownKeys(findings, raw, KNOWN, base, `${subject}: `);
-  addMissing(findings, raw, base, subject);
   const read = jobDocument.safeParse(raw);
-  if (!read.success) {
-    addIssues(findings, read.error.issues, raw, base, subject);
-    return null;
-  }
+  if (!read.success) addIssues(findings, read.error.issues, raw, base, subject);
+  addMissing(findings, raw, base, subject);
+  if (!read.success) return null;
   const job = jobOf(read.data, raw);
   checkTools(findings, job, base, subject, tools);
   checkJob(findings, job, base, subject);
