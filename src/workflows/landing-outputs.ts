@@ -42,13 +42,22 @@ export function landingOutputs(report: LandingReport): Readonly<Record<string, J
  * Says in a line why not everything landed; null when it did.
  *
  * @param branch - empty: nothing was to land, and a patch that is proven is all right
+ * @param missing - workstreams that came to no patch, though they should have
  */
-export function whyNotAll({ fates, halt }: LandingReport, branch: string): string | null {
+export function whyNotAll(
+  { fates, halt }: LandingReport,
+  branch: string,
+  missing: readonly string[],
+): string | null {
   const good: Fate['kind'] = branch === '' ? 'approved' : 'landed';
   const bad = Object.entries(fates).filter(([, { fate }]) => fate.kind !== good && fate.kind !== 'withdrawn');
-  if (bad.length === 0 && halt === null) return null;
-  const shown = bad.slice(0, 3).map(([workstream, { fate }]) => `${workstream}: ${whyOf(fate) || fate.kind}`);
-  const more = bad.length > shown.length ? [`and ${bad.length - shown.length} more`] : [];
+  if (bad.length + missing.length === 0 && halt === null) return null;
+  const all = [
+    ...bad.map(([workstream, { fate }]) => `${workstream}: ${whyOf(fate) || fate.kind}`),
+    ...missing.map((workstream) => `${workstream}: has no patch`),
+  ];
+  const shown = all.slice(0, 3);
+  const more = all.length > shown.length ? [`and ${all.length - shown.length} more`] : [];
   return [countsOf(fates), ...shown, ...more].filter(Boolean).join('; ').slice(0, 1000);
 }
 

@@ -1,7 +1,13 @@
 /**
  * Runs a landing step: a child workflow, told of the workstreams that have ended.
  */
-import { ChildWorkflowCancellationType, isCancellation, rootCause, startChild } from '@temporalio/workflow';
+import {
+  ChildWorkflowCancellationType,
+  isCancellation,
+  patched,
+  rootCause,
+  startChild,
+} from '@temporalio/workflow';
 import { DEFAULT_POLICY } from '../landing/policy.js';
 import type { LandingWork, Step } from '../plan/plan.js';
 import type { Outcome } from '../plan/step-state.js';
@@ -34,7 +40,7 @@ export async function runLandingStep(
   const startedAt = Date.now();
   const outcome = await withinLimit(step, () =>
     runChild(step, inputOf(step, work, base, around), started).then(
-      (report) => outcomeOf(report, work),
+      (report) => outcomeOf(report, work, withoutPatch(work, around)),
       failureOf,
     ),
   );
@@ -78,11 +84,20 @@ async function runChild(step: Step, input: LandingInput, started: () => void): P
   return child.result();
 }
 
-function outcomeOf(report: LandingReport, { branch }: LandingWork): Outcome {
+/** Workstreams that should have had a patch and have none. */
+function withoutPatch({ patches }: LandingWork, { stepOf }: Surroundings): readonly string[] {
+  // Runs of before went well without them.
+  if (!patched('failed-workstreams-count')) return [];
+  return patches.flatMap(({ workstream }) =>
+    endOf(stepOf(workstream))?.kind === 'failed' ? [workstream] : [],
+  );
+}
+
+function outcomeOf(report: LandingReport, { branch }: LandingWork, missing: readonly string[]): Outcome {
   const outputs = landingOutputs(report);
   const rest = { attempts: [], attemptsOmitted: 0, outputs };
   if (report.canceled) return { kind: 'canceled', ...rest };
-  const message = whyNotAll(report, branch);
+  const message = whyNotAll(report, branch, missing);
   return message === null
     ? { kind: 'succeeded', ...rest }
     : { kind: 'failed', failure: { reason: 'landing-failed', message }, ...rest };
