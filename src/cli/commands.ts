@@ -69,6 +69,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/lease.js'),
   },
   {
+    name: 'breaker',
+    summary: 'show which tools are out of order, and put them back in use',
+    load: () => import('./commands/breaker.js'),
+  },
+  {
     name: 'prune',
     summary: 'remove the logs and records of old runs',
     load: () => import('./commands/prune.js'),
@@ -130,6 +135,9 @@ export const oldNames: Readonly<Record<string, string | undefined>> = Object.ass
     lock: 'lease',
     leases: 'lease',
     flock: 'lease',
+    breakers: 'breaker',
+    'reset-breaker': 'breaker',
+    reset_circuit_breaker: 'breaker',
     gc: 'prune',
     clean: 'prune',
   },

@@ -11,7 +11,7 @@ import { readSetNote, setReportFiles } from '../record/set-report.js';
 import { hasWorkstreams, reportOf } from '../workstream/report/from-record.js';
 import { reportHtml } from '../workstream/report/html.js';
 import { reportMarkdown } from '../workstream/report/markdown.js';
-import { fateOf, totalsOf } from '../workstream/report/report.js';
+import { costText, fateOf, totalsOf } from '../workstream/report/report.js';
 import { PlanwrightError } from '../client/errors.js';
 import { paintOf, print, printJson, tellTo, withLink } from './command.js';
 import { printProblems } from './errors.js';
@@ -20,6 +20,7 @@ import { startAndFollow } from './start-and-follow.js';
 import { oneLine } from './text/neutralise.js';
 import { duration, plural } from './text/time.js';
 import { pad } from './text/width.js';
+import { toolWait } from './waits.js';
 import type { ExitCode, World } from './world.js';
 
 export interface RunFlags extends RunSetOptions {
@@ -93,6 +94,7 @@ export async function showSet(world: World, run: string, json: boolean): Promise
     print(
       world,
       `${paint.bold(runId)}  ${report.state}: ${totals.landed} of ${totals.workstreams} landed, ${totals.quarantined} quarantined, ${totals.failed} failed, ${totals.blocked} blocked, ${duration(totals.tookMs)}`,
+      ...(totals.costUsd === null && report.budget === null ? [] : [`  cost ${costText(report, totals)}`]),
       ...report.workstreams.map((one) => {
         const fate = fateOf(one);
         const colour =
@@ -101,7 +103,8 @@ export async function showSet(world: World, run: string, json: boolean): Promise
             : fate === 'failed' || fate === 'quarantined'
               ? paint.red
               : paint.dim;
-        const why = one.reason ?? one.patch?.reason ?? '';
+        const wait = toolWait(one.toolWait ?? undefined, now);
+        const why = wait === null ? (one.reason ?? one.patch?.reason ?? '') : `waits for ${wait}`;
         return `  ${pad(one.id, width)}  ${colour(pad(fate, 11))}  ${pad(one.tool, 8)}  ${paint.dim(oneLine(why))}`.trimEnd();
       }),
     );

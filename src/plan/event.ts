@@ -11,6 +11,10 @@ export type EventType =
   | 'lease_granted'
   /** Taken away by force. */
   | 'lease_lost'
+  /** A workstream's tool was out of order when its turn came. */
+  | 'tool_wait'
+  | 'budget_warning'
+  | 'budget_exceeded'
   | 'step_started'
   | 'step_succeeded'
   | 'step_failed'

@@ -70,6 +70,9 @@ const RANK: Readonly<Record<EventType, number>> = {
   lease_wait: 6,
   lease_granted: 6,
   lease_lost: 6,
+  tool_wait: 6,
+  budget_warning: 6,
+  budget_exceeded: 6,
   step_started: 6,
   run_completed: 7,
   run_canceled: 7,
@@ -108,6 +111,7 @@ class Drafts {
       head.startedAt === null ? created : this.#add('run_started', head.startedAt, [created], '', {});
     this.#addAbort(start);
     const first = addLeases(this.#adder, head.leases ?? [], null, [start], this.#abortedAt) ?? start;
+    this.#addBudget(start);
     this.#record.steps.forEach((record, sequence) => this.#addStep(record, sequence, first));
     this.#beforeAbort.push(...this.#starts);
     for (const { after, ids } of this.#later) {
@@ -160,6 +164,15 @@ class Drafts {
     });
   }
 
+  #addBudget(start: number): void {
+    const { budget } = this.#record.head;
+    if (budget === undefined) return;
+    const { maxUsd, mode, warnAt, warnedAt, exceededAt } = budget;
+    const data = { max_cost_usd: maxUsd, mode };
+    if (warnedAt !== null) this.#add('budget_warning', warnedAt, [start], '', { ...data, share: warnAt });
+    if (exceededAt !== null) this.#add('budget_exceeded', exceededAt, [start], '', { ...data, share: 1 });
+  }
+
   #couldAbort(record: StepRecord): boolean {
     const step = this.#stepOf.get(record.id);
     return (
@@ -179,6 +192,11 @@ class Drafts {
     let behind = this.#behind(start, step.dependsOn);
     last = addLeases(this.#adder, record.leases ?? [], record.id, behind, this.#abortedAt) ?? last;
     if (last !== start) behind = [last];
+    if (record.toolWait !== undefined) {
+      const { tool, why, since, until } = record.toolWait;
+      const data = { step_id: record.id, tool, why, until: until === null ? null : rfc3339(until) };
+      this.#add('tool_wait', Math.min(since, limit, this.#abortedAt), behind, `${record.id} ${since}`, data);
+    }
     const attempts = attemptsSeen(step, record, this.#beside.live?.get(record.id) ?? null);
     for (const { number, startedAt, ended } of attempts) {
       const own = {

@@ -4,6 +4,7 @@
  * A leg that nears its budget gives everything not ended to a successor: steps not started, and steps still running
  * with it, whose outcomes it passes on when they come. Nothing waits for a running step.
  */
+import { NOTHING_SPENT, type Spending } from './budget.js';
 import { isHeld, open } from './follow.js';
 import { WHOLE_RUN, type LeaseUse } from './lease-use.js';
 import type { Plan } from './plan.js';
@@ -40,6 +41,8 @@ export interface HandOver {
   readonly paused: boolean;
   /** Left out when nothing of it has to do with leases. */
   readonly leases?: LeasesHandedOver;
+  /** Left out when nothing was spent. */
+  readonly spending?: Spending;
 }
 
 export interface LeasesHandedOver {
@@ -93,6 +96,7 @@ export function handOver(
       earlier: { counts, toleratedFailures, blemish: blemishOf(run, (index) => stays.has(index)) },
       paused: run.paused,
       ...leasesOf(run, place, waiting),
+      ...(run.spending === NOTHING_SPENT ? {} : { spending: run.spending }),
     },
   };
 }
@@ -125,6 +129,7 @@ export function takeOver(from: HandOver, judge: Judge): Run {
   for (const index of from.tolerated) run.tolerated[index] = true;
   from.waits.forEach((waits, index) => (run.waits[index] = waits));
   run.toStop.push(...from.toStop);
+  run.spending = from.spending ?? NOTHING_SPENT;
   if (from.leases !== undefined) {
     if (from.leases.run.length > 0) run.leases.set(WHOLE_RUN, from.leases.run);
     for (const [index, uses] of from.leases.steps) run.leases.set(index, uses);

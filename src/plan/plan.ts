@@ -6,6 +6,7 @@
  */
 
 import type { LateLimit } from './late.js';
+import type { BudgetLimits } from './budget.js';
 
 /** Letters, digits, `_`, `.` and `-`, opening with a letter or digit; at most 128 characters. It becomes a path. */
 export type StepId = string & { readonly __brand: 'StepId' };
@@ -32,6 +33,8 @@ export interface Plan {
   readonly exclusive?: readonly string[];
   /** Variables of a sub-plan that have a value only when it starts, and what that may be. Left out: none. */
   readonly late?: Readonly<Record<string, LateLimit>>;
+  /** What the steps may cost together. Left out: no limit, and nothing is said. */
+  readonly budget?: BudgetLimits;
   readonly steps: readonly Step[];
 }
 

@@ -4,8 +4,10 @@
  */
 import type { Asked } from './approval.js';
 import type { Attempt, StepFailure } from './attempt.js';
+import type { BudgetLimits } from './budget.js';
 import type { LeaseUse } from './lease-use.js';
 import type { Json, Plan, StepId } from './plan.js';
+import type { ToolWait } from './tool-wait.js';
 
 export type RunState = 'pending' | 'running' | 'succeeded' | 'failed' | 'quarantined' | 'canceled';
 
@@ -51,6 +53,8 @@ export interface StepRecord {
   readonly asked?: Asked;
   /** The leases it asked for, in the order of their names. Left out for a step that asked for none. */
   readonly leases?: readonly LeaseUse[];
+  /** Its last wait for a tool that was out of order. Left out for a step that never had to. */
+  readonly toolWait?: ToolWait;
 }
 
 /** The state of a whole run but for its steps. */
@@ -73,6 +77,15 @@ export interface RunHead {
   readonly message: string | null;
   /** The leases that the run as a whole asked for. Left out when it asked for none. */
   readonly leases?: readonly LeaseUse[];
+  /** What its steps have cost, as far as their tools said. Left out for a plan without a budget. */
+  readonly budget?: BudgetUse;
+}
+
+/** How a run stands with its budget. Times are milliseconds since 1970. */
+export interface BudgetUse extends BudgetLimits {
+  readonly spentUsd: number;
+  readonly warnedAt: number | null;
+  readonly exceededAt: number | null;
 }
 
 /** What a run was started with. */

@@ -4,11 +4,13 @@
  * Made by `newRun`, changed only by `schedule.ts`, `follow.ts` and `hand-over.ts`, through `setState`. One object that
  * changes rather than a copy for each move: with 10,000 steps, copies would cost the square of them.
  */
+import { NOTHING_SPENT, type Spending } from './budget.js';
 import type { LeaseUse } from './lease-use.js';
 import type { Json, OnFailure, Plan, Step, StepId } from './plan.js';
 import type { Cause, StepKind } from './record.js';
 import { IndexQueue } from './index-queue.js';
 import { assertMove, type StepState } from './step-state.js';
+import type { ToolWait } from './tool-wait.js';
 
 /** Answers a condition: `error` when it cannot be answered. Never throws. */
 export type Judge = (
@@ -68,6 +70,9 @@ export interface Run {
   readonly changedAt: number[];
   /** Of each step that asked for leases, by index, and of the run as a whole. */
   readonly leases: Map<number, readonly LeaseUse[]>;
+  /** Of each step that had to wait for its tool, by index: the last wait. */
+  readonly toolWaits: Map<number, ToolWait>;
+  spending: Spending;
   /** Counts brought over from earlier legs. */
   readonly earlier: Earlier;
 }
@@ -150,6 +155,8 @@ export function emptyRun(
     revision: plan.steps.length,
     changedAt: plan.steps.map((_, index) => index + 1),
     leases: new Map(),
+    toolWaits: new Map(),
+    spending: NOTHING_SPENT,
     earlier,
   };
 }

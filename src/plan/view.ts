@@ -3,6 +3,7 @@
  */
 import { askedBy, type Asked } from './approval.js';
 import type { Attempt, StepFailure } from './attempt.js';
+import { spentUsd } from './budget.js';
 import { WHOLE_RUN } from './lease-use.js';
 import type { StepId } from './plan.js';
 import { quoteAll } from './quote.js';
@@ -17,6 +18,7 @@ export function stepRecord(run: Run, index: number, childRun: string | null): St
   const outcome = outcomeOf(state);
   const asked = askedNow(run, index);
   const leases = run.leases.get(index);
+  const toolWait = run.toolWaits.get(index);
   return {
     id: run.plan.steps[index]!.id,
     state: state.kind,
@@ -33,6 +35,7 @@ export function stepRecord(run: Run, index: number, childRun: string | null): St
     canceling: state.kind === 'running' && state.stop !== null,
     ...(asked === null ? {} : { asked }),
     ...(leases === undefined ? {} : { leases }),
+    ...(toolWait === undefined ? {} : { toolWait }),
   };
 }
 
@@ -80,7 +83,14 @@ export function runHead(run: Run, clock: RunClock): RunHead {
     toleratedFailures: earlier.toleratedFailures + run.tolerated.filter(Boolean).length,
     message: over ? endMessage(run, state) : null,
     ...(leases === undefined ? {} : { leases }),
+    ...budgetUse(run),
   };
+}
+
+function budgetUse({ plan: { budget }, spending }: Run): Pick<RunHead, 'budget'> {
+  if (budget === undefined) return {};
+  const { warnedAt, exceededAt } = spending;
+  return { budget: { ...budget, spentUsd: spentUsd(spending), warnedAt, exceededAt } };
 }
 
 function failedStep(run: Run, state: RunState): StepId | null {

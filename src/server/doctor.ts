@@ -4,6 +4,7 @@
 import { stateHome } from '../home.js';
 import { examineMachine } from './doctor-machine.js';
 import { examineServer } from './doctor-server.js';
+import { examineTools } from './doctor-tools.js';
 import { examineWorkers } from './doctor-worker.js';
 import type { Finding } from './finding.js';
 
@@ -17,6 +18,7 @@ export async function examine(env: NodeJS.ProcessEnv = process.env): Promise<rea
     examineServer(env, home),
   ]);
   const workers = await examineWorkers(home, target, connection);
+  const tools = await examineTools(connection, target);
   await connection?.close();
-  return [...machine, ...findings, ...workers];
+  return [...machine, ...findings, ...workers, ...tools];
 }

@@ -6,6 +6,8 @@ import { CancellationScope, condition, setCurrentDetails, sleep } from '@tempora
 import { handOver } from '../plan/hand-over.js';
 import { stepLeases } from '../plan/lease-names.js';
 import { waitedFor } from '../plan/lease-use.js';
+import { noteSpent, whyNoMoreWork } from '../plan/budget.js';
+import { noteToolWait } from '../plan/tool-wait.js';
 import type { StepId } from '../plan/plan.js';
 import type { RunHead } from '../plan/record.js';
 import { messageFor } from '../plan/references.js';
@@ -25,6 +27,7 @@ import { isOver, type Outcome } from '../plan/step-state.js';
 import { runHead } from '../plan/view.js';
 import { Approvals } from './approvals.js';
 import { roundId, subRunId, type CancelRequest, type Report, type RunEnd } from './api.js';
+import { Breakers } from './breakers.js';
 import { detailsOf } from './details.js';
 import type { LeaseNews } from './lease-api.js';
 import { LandingNews } from './landing-news.js';
@@ -32,7 +35,7 @@ import { LeaseGate } from './lease-gate.js';
 import { failedBy } from './outcome.js';
 import { pauseBelow } from './succession.js';
 import type { Neighbours, Settled, Successor, Surrounding } from './neighbours.js';
-import type { Surroundings } from './run-command-step.js';
+import type { SharedMeans, Surroundings } from './run-command-step.js';
 import { runStep } from './run-step.js';
 
 /** Steps with the workers at once: Temporal takes 2,000 pending activities, and a leg must be able to end them all within its history. */
@@ -50,6 +53,7 @@ export class Leg {
   /** Steps this leg answers for no more, by index. */
   handedOn: ReadonlySet<number> = new Set();
   readonly approvals = new Approvals();
+  readonly breakers = new Breakers();
   #gate: LeaseGate | null = null;
   #landings: LandingNews | null = null;
   /** For the next leg, until that is there. */
@@ -188,7 +192,14 @@ export class Leg {
       // Ended without its word already, because it took too long to stop.
       if (index === undefined || isOver(run.states[index]!)) continue;
       settle(run, index, outcome, Date.now());
+      this.#noteCost(run, step, outcome);
     }
+  }
+
+  /** What a step that ran in an earlier leg has cost is known here only by its end. */
+  #noteCost(run: Run, step: StepId, { outputs }: Outcome): void {
+    const usd = outputs?.['costUsd'];
+    if (typeof usd === 'number') noteSpent(run, step, usd, Date.now());
   }
 
   /** Launches what is ready, and returns whether that was all that may be. */
@@ -240,6 +251,7 @@ export class Leg {
         touch(run, index);
       },
       leaseWaitMs: this.#gate!.waitedMs(index),
+      shared: this.#sharedMeans(run),
     };
     void scope
       .run(() => runStep(step, around, this.#landings!))
@@ -248,6 +260,21 @@ export class Leg {
         settled(value);
       });
     return sizeOf(step.work);
+  }
+
+  #sharedMeans(run: Run): SharedMeans {
+    return {
+      breakers: this.breakers,
+      noteToolWait: (step, wait) => {
+        noteToolWait(run, run.edges.indexOf.get(step)!, wait, Date.now());
+        this.wake();
+      },
+      noteSpent: (step, usd) => {
+        noteSpent(run, step, usd, Date.now());
+        this.wake();
+      },
+      whyNoMoreWork: () => whyNoMoreWork(run),
+    };
   }
 
   #stopAsked(run: Run): void {

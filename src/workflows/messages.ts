@@ -39,6 +39,7 @@ import {
   type SettledRequest,
   type StopStepsRequest,
 } from './api.js';
+import { BREAKER_SIGNAL, type BreakerNews } from './breaker-api.js';
 import type { ChunkStore } from './chunks.js';
 import { LEASE_SIGNAL, type LeaseNews } from './lease-api.js';
 import type { Leg } from './leg.js';
@@ -71,6 +72,7 @@ export function openDoors(leg: Leg, chunks: ChunkStore, origin: RunOrigin): void
   setHandler(defineSignal<[SettledRequest]>(SETTLED_SIGNAL), ({ outcomes }) => leg.take(outcomes));
   setHandler(defineSignal<[LeaseNews]>(LEASE_SIGNAL), (news) => leg.told(news));
   setHandler(defineSignal<[PausedRequest]>(PAUSED_SIGNAL), ({ paused }) => leg.pause(paused));
+  setHandler(defineSignal<[BreakerNews]>(BREAKER_SIGNAL), (news) => leg.breakers.told(news));
   setHandler(defineSignal<[StopStepsRequest]>(STOP_STEPS_SIGNAL), ({ steps }) => leg.stop(steps));
 }
 

@@ -8,7 +8,9 @@ import type { RunOrigin } from '../plan/record.js';
 import { commandFor } from '../plan/references.js';
 import type { ConditionStep } from '../plan/run.js';
 import type { Outcome } from '../plan/step-state.js';
+import type { ToolWait } from '../plan/tool-wait.js';
 import { queueOf } from './api.js';
+import type { Breakers } from './breakers.js';
 import { commandOutcome, failedBy, succeededBy } from './outcome.js';
 
 /** What a step's launch needs to know of its run. */
@@ -29,6 +31,18 @@ export interface Surroundings {
   readonly noteRound: (step: StepId, round: number) => void;
   /** How long was waited for them. */
   readonly leaseWaitMs: number;
+  /** What a workstream meets of tools and budgets that others meet too. */
+  readonly shared: SharedMeans;
+}
+
+export interface SharedMeans {
+  readonly breakers: Breakers;
+  /** Notes that a step waits for its tool; null: no more. */
+  noteToolWait(step: StepId, wait: ToolWait | null): void;
+  /** Notes what a step has cost by now, all its attempts together. */
+  noteSpent(step: StepId, usd: number): void;
+  /** Says why no further work may start, or null when it may. */
+  whyNoMoreWork(): string | null;
 }
 
 const priorityKeys: Readonly<Record<Priority, number>> = { critical: 1, high: 2, normal: 3, low: 4 };

@@ -5,6 +5,7 @@ import {
   ActivityFailure,
   CancelledFailure,
   isCancellation,
+  patched,
   proxyActivities,
   sleep,
 } from '@temporalio/workflow';
@@ -21,7 +22,8 @@ import type { WorkstreamMeans } from '../workstream/means.js';
 import { commandOutcome, failedBy } from './outcome.js';
 import { startingPatches } from './patches.js';
 import { stepActivity, type Surroundings } from './run-command-step.js';
-import { workstreamOutputs } from './workstream-outputs.js';
+import { mayStart, toolUsed, withoutTurn, type Turn } from './tool-turn.js';
+import { sumOf, usdOf, workstreamOutputs } from './workstream-outputs.js';
 
 /**
  * Runs a workstream to its end, with the step's retries. Never rejects: a failure is an outcome.
@@ -34,33 +36,48 @@ export async function runWorkstreamStep(step: Step, around: Surroundings): Promi
   if (work.kind !== 'workstream') throw new Error(`BUG: step "${step.id}" is no workstream`);
   const given = taskOf(step, work, around);
   if (typeof given === 'string') return failedBy({ reason: 'not-started', message: given });
-  const { tools } = meansOf(work);
+  const means = meansOf(work);
   const { runWorkstream } = proxyActivities<WorkstreamActivities>({
     ...stepActivity(step, around),
     retry: MACHINERY,
   });
+  // Runs of before there were breakers and budgets go on without them.
+  const isGuarded = patched('tool-breakers') && !work.dryRun;
   const attempts: Attempt[] = [];
   let tool = 0;
+  let spent: number | null = null;
+  let last: Outcome | null = null;
   for (
     let wait = retry.initialIntervalSec, tries = 1;
     ;
     wait = Math.min(wait * retry.backoffCoefficient, retry.maxIntervalSec)
   ) {
     const number = attempts.length + 1;
-    const ended = await runWorkstream({ ...given, attempt: number, tool: tools[tool]! }).catch(troubleOf);
+    const turn: Turn = isGuarded
+      ? await mayStart(step, means, { number, tool, spent }, around)
+      : { kind: 'start', tool };
+    if (turn.kind !== 'start') return withoutTurn(turn, last, attempts);
+    tool = turn.tool;
+    const ended = await runWorkstream({ ...given, attempt: number, tool: means.tools[tool]! }).catch(
+      troubleOf,
+    );
+    if (isGuarded) await toolUsed(step, means, { number, tool }, ended, around);
     if ('kind' in ended) return { ...ended, attempts: [...attempts, ...ended.attempts] };
     attempts.push(attemptOf(number, ended));
-    const outcome = outcomeOf(ended, work, attempts);
+    const outcome = outcomeOf(ended, work, attempts, isGuarded ? spent : null);
+    spent = sumOf(spent, usdOf(ended));
+    if (isGuarded && spent !== null) around.shared.noteSpent(step.id, spent);
+    last = outcome;
     const next = outcome.kind === 'failed' ? nextTry(ended.trouble) : 'none';
     // The one behind it has its own go, and that is no retry.
-    if (next === 'other-tool' && tool + 1 < tools.length) tool += 1;
+    if (next === 'other-tool' && tool + 1 < means.tools.length) tool += 1;
     else if (next !== 'again' || tries >= retry.maxAttempts) return outcome;
     else {
       tries += 1;
       try {
         if (wait > 0) await sleep(wait * 1000, { summary: `${step.id}: before attempt ${number + 1}` });
       } catch {
-        return { kind: 'canceled', attempts, attemptsOmitted: 0, outputs: workstreamOutputs(ended, work) };
+        return { kind: 'canceled', attempts, attemptsOmitted: 0, outputs: outcome.outputs ?? {} };
       }
     }
   }
@@ -70,7 +87,6 @@ export async function runWorkstreamStep(step: Step, around: Surroundings): Promi
 const MACHINERY = { maximumAttempts: 20, initialInterval: '1 s', maximumInterval: '60 s' };
 
 const meansOf = ({ means }: WorkstreamWork): WorkstreamMeans => means as unknown as WorkstreamMeans;
-
 /** Returns the task but for what each attempt has of its own, or why there can be none. */
 function taskOf(
   step: Step,
@@ -114,8 +130,13 @@ function troubleOf(error: unknown): WorkstreamEnded | Outcome {
   return isCancellation(error) && isEnded ? (details as WorkstreamEnded) : commandOutcome(error);
 }
 
-function outcomeOf(ended: WorkstreamEnded, work: WorkstreamWork, attempts: readonly Attempt[]): Outcome {
-  const outputs = workstreamOutputs(ended, work);
+function outcomeOf(
+  ended: WorkstreamEnded,
+  work: WorkstreamWork,
+  attempts: readonly Attempt[],
+  spentBefore: number | null,
+): Outcome {
+  const outputs = workstreamOutputs(ended, work, spentBefore);
   const rest = { attempts, attemptsOmitted: 0, outputs };
   const end = endOf(ended);
   return end.kind === 'failed' ? { ...end, ...rest } : { kind: end.kind, ...rest };

@@ -9,22 +9,33 @@ import type { PatchOutput } from './patches.js';
 const MAX_TEXT = 1_000;
 const MAX_ITEMS = 20;
 
-/** Returns the outputs. Of an attempt that failed they are evidence: no other step reads them. */
+/** Returns what an attempt cost; null when its tool did not say. */
+export const usdOf = ({ calls }: WorkstreamEnded): number | null =>
+  calls.reduce<number | null>((sum, { cost }) => sumOf(sum, cost.usd), null);
+
+export const sumOf = (one: number | null, other: number | null): number | null =>
+  one === null ? other : other === null ? one : one + other;
+
+/**
+ * Returns the outputs. Of an attempt that failed they are evidence: no other step reads them.
+ *
+ * @param spentBefore - what earlier attempts cost; null when they did not say, or there were none
+ */
 export function workstreamOutputs(
   ended: WorkstreamEnded,
   { notExecutable }: WorkstreamWork,
+  spentBefore: number | null = null,
 ): Readonly<Record<string, Json>> {
   const { outcome, trouble, text, patch, ledger, validation, calls, checks, lost, notes } = ended;
   const some = (texts: readonly string[]): string[] =>
     texts.slice(0, MAX_ITEMS).map((one) => one.slice(0, MAX_TEXT));
   const last = calls.at(-1);
-  const costs = calls.flatMap(({ cost }) => (cost.usd === null ? [] : [cost.usd]));
   const outputs = {
     outcome,
     patch: patchOf(patch),
     tool: last?.tool ?? null,
     worker: last?.attempt.logs?.host ?? null,
-    costUsd: costs.length === 0 ? null : costs.reduce((sum, cost) => sum + cost, 0),
+    costUsd: sumOf(spentBefore, usdOf(ended)),
     calls: calls.length,
     checks: checks.slice(-MAX_ITEMS).map(({ name, result, round }) => ({ name, result, round })),
     ledger,

@@ -83,8 +83,11 @@ function expireProbe(breaker: Breaker, limits: BreakerLimits, now: number): Brea
   });
 }
 
-/** How an attempt ended, as far as the tool is to blame: work that fails its checks is no failure of the tool. */
-export type ToolOutcome = 'worked' | 'failed' | 'quota';
+/**
+ * How an attempt ended, as far as the tool is to blame: work that fails its checks is no failure of the tool. `unknown`: it
+ * was not called, or was stopped.
+ */
+export type ToolOutcome = 'worked' | 'failed' | 'quota' | 'unknown';
 
 export function attemptEnded(
   breaker: Breaker,
@@ -98,6 +101,7 @@ export function attemptEnded(
   switch (breaker.kind) {
     case 'closed': {
       if (outcome === 'quota') return open('quota');
+      if (outcome === 'unknown') return breaker;
       if (outcome === 'worked') return CLOSED;
       const failures = breaker.failures + 1;
       return failures >= limits.failures ? open('failures') : moved(breaker, { kind: 'closed', failures });
@@ -106,6 +110,9 @@ export function attemptEnded(
       // One that was started before it opened says nothing about now, unless it is about the quota.
       if (outcome === 'quota') return open('quota');
       if (breaker.probe !== attempt) return breaker;
+      // A probe that was none: the next one that asks is it.
+      if (outcome === 'unknown')
+        return moved(breaker, { kind: 'open', since: now, until: now, why: 'failures' });
       return outcome === 'worked' ? moved(breaker, CLOSED) : open('failures');
     case 'open':
       return outcome === 'quota' && breaker.until !== null ? open('quota') : breaker;
@@ -113,10 +120,30 @@ export function attemptEnded(
 }
 
 /** What a person may do. `reset` and `close` are the same thing with two names in use. */
-export function byHand(breaker: Breaker, what: 'reset' | 'close' | 'open', now: number): Breaker {
+export type ByHand = 'reset' | 'close' | 'open';
+
+export function byHand(breaker: Breaker, what: ByHand, now: number): Breaker {
   if (what === 'open')
     return breaker.kind === 'open' && breaker.until === null
       ? breaker
       : { kind: 'open', since: now, until: null, why: 'by-hand' };
   return CLOSED;
 }
+
+/** Says in a few words where a breaker stands; when it may be asked again is for others to say in their own way. */
+export function describeBreaker(breaker: Breaker): string {
+  switch (breaker.kind) {
+    case 'closed':
+      return breaker.failures === 0 ? 'closed' : `closed, ${breaker.failures} failed in a row`;
+    case 'open':
+      return `open: ${OPEN_WORDS[breaker.why]}`;
+    case 'half-open':
+      return 'half-open: one attempt tries it';
+  }
+}
+
+export const OPEN_WORDS: Readonly<Record<OpenReason, string>> = {
+  failures: 'it failed too often in a row',
+  quota: 'its quota is used up',
+  'by-hand': 'opened by hand',
+};

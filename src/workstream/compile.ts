@@ -103,6 +103,7 @@ export function compileSet(workstreams: readonly Workstream[], plan: SetPlan, op
     env: {},
     variables: {},
     secrets: [],
+    budget: settings.budget,
     steps: landsLate ? [...steps, landing] : [landing, ...steps],
   };
 }

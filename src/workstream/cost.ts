@@ -1,5 +1,5 @@
 /**
- * Costs and budgets. Money is counted by currency and never mixed.
+ * Costs. Money is counted by currency and never mixed.
  */
 
 export type ResourceType = 'api_call' | 'compute_time' | 'storage' | 'network' | 'tool_usage' | 'custom';
@@ -55,47 +55,4 @@ export function totals(
     else byCurrency[cost.currency] = (byCurrency[cost.currency] ?? 0) + cost.amount;
   }
   return { byCurrency, unknown };
-}
-
-export interface BudgetLimits {
-  /** Null: no limit. */
-  readonly maxUsd: number | null;
-  /** Share of the limit that is warned of. */
-  readonly warnAt: number;
-  /** What a budget that is used up means: a word, the end of new work, or nothing. */
-  readonly mode: 'warn' | 'halt' | 'continue';
-}
-
-export const DEFAULT_BUDGET: BudgetLimits = { maxUsd: null, warnAt: 0.8, mode: 'warn' };
-
-export interface BudgetState {
-  readonly spentUsd: number;
-  readonly warned: boolean;
-  readonly exceeded: boolean;
-}
-
-export const NEW_BUDGET: BudgetState = { spentUsd: 0, warned: false, exceeded: false };
-
-export interface Spent {
-  readonly state: BudgetState;
-  /** Each is said once. */
-  readonly events: readonly ('budget_warning' | 'budget_exceeded')[];
-  /** No new work may start. */
-  readonly halt: boolean;
-}
-
-/** Takes in a cost in US dollars. What was spent is spent: a limit stops only what has not started. */
-export function spend(state: BudgetState, limits: BudgetLimits, amountUsd: number): Spent {
-  const spentUsd = state.spentUsd + amountUsd;
-  const { maxUsd, warnAt, mode } = limits;
-  const exceeded = maxUsd !== null && spentUsd >= maxUsd;
-  const warned = maxUsd !== null && spentUsd >= maxUsd * warnAt;
-  const events: Spent['events'][number][] = [];
-  if (warned && !state.warned && mode !== 'continue') events.push('budget_warning');
-  if (exceeded && !state.exceeded && mode !== 'continue') events.push('budget_exceeded');
-  return {
-    state: { spentUsd, warned: warned || state.warned, exceeded: exceeded || state.exceeded },
-    events,
-    halt: exceeded && mode === 'halt',
-  };
 }

@@ -4,6 +4,8 @@
  */
 import type { WorkstreamWork } from '../plan/plan.js';
 import { quote } from '../plan/quote.js';
+import type { BudgetLimits } from '../plan/budget.js';
+import type { BreakerLimits } from './breaker.js';
 import type { PatchConstraints } from './constraints.js';
 import type { CheckStep } from './fix-loop.js';
 import type { WorkstreamSettings } from './settings.js';
@@ -22,6 +24,10 @@ export interface WorkstreamMeans {
   readonly constraints: PatchConstraints;
   /** So much must be left on the disk. */
   readonly minFreeBytes: number;
+  /** When the breakers of its tools open. */
+  readonly breaker: BreakerLimits;
+  /** What it means that `work.maxCostUsd` is used up. */
+  readonly budgetMode: BudgetLimits['mode'];
 }
 
 /** One command that the files must pass. */
@@ -63,6 +69,8 @@ export function meansOf(
     checkTimeoutSec: CHECK_TIMEOUT_SEC,
     constraints: settings.patches,
     minFreeBytes: settings.isolation.min_free_mb * MIB,
+    breaker: settings.breaker,
+    budgetMode: settings.budget.mode,
   };
 }
 

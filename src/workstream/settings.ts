@@ -1,8 +1,8 @@
 /**
  * The settings of a set of workstreams: what `load/load-settings.ts` makes of the configuration file.
  */
+import type { BudgetLimits } from '../plan/budget.js';
 import type { BreakerLimits } from './breaker.js';
-import type { BudgetLimits } from './budget.js';
 import type { PatchConstraints } from './constraints.js';
 import type { FixLimits } from './fix-loop.js';
 import type { Routing } from './tool/routing.js';

@@ -1,14 +1,14 @@
 /**
  * Workstreams from the command line to the branch: real worktrees, a tool that really edits files, gates, landing.
  */
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readWorkerRecord } from '../../src/server/worker-record.js';
 import type { SetReport } from '../../src/workstream/report/report.js';
 import { openShop, type Shop } from '../cli/a-shop.js';
 import { processesWith } from '../support/processes.js';
+import { aPlaceIn, type Bundle, type Place } from './a-place.js';
 
 let shop: Shop;
 beforeAll(async () => {
@@ -16,62 +16,8 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => shop.close(), 60_000);
 
-/** Does what the workstream's first task says, one order a word: `write:<file>=<text>`, `wait:<file>`. */
-const TOOL = `
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
-const prompt = readFileSync(process.env.PLANWRIGHT_PROMPT_FILE, 'utf8');
-for (const [, order, file, text] of prompt.matchAll(/(write|wait):([^\\s=]+)(?:=(\\S*))?/g)) {
-  if (order === 'write') { mkdirSync(dirname(file), { recursive: true }); appendFileSync(file, text + '\\n'); }
-  else while (!existsSync(file)) await new Promise((done) => setTimeout(done, 50));
-}
-`;
-
-interface Bundle {
-  readonly id: string;
-  readonly task: string;
-  readonly scope: readonly string[];
-  readonly dependsOn?: readonly string[];
-  readonly tests?: readonly string[];
-}
-
-interface Place {
-  readonly repository: string;
-  readonly config: string;
-  git(...args: string[]): string;
-}
-
-/** A repository with bundles and a configuration whose gate is a shell line. */
-function aPlace(name: string, bundles: readonly Bundle[], gate: string): Place {
-  const folder = join(shop.folder, name);
-  const repository = join(folder, 'repository');
-  mkdirSync(join(repository, 'workstreams'), { recursive: true });
-  const git = (...args: string[]): string =>
-    execFileSync('git', args, { cwd: repository, encoding: 'utf8' }).trim();
-  git('init', '-q', '-b', 'main');
-  git('config', 'user.name', 'T');
-  git('config', 'user.email', 't@example.org');
-  writeFileSync(join(repository, 'shared.txt'), 'one\ntwo\nthree\n');
-  for (const { id, task, scope, dependsOn = [], tests = [] } of bundles) {
-    const bundle = {
-      ...{ id, openspec_change: 'X', ccpm_issue: 1, gate: 1, tool: 'stand-in', tasks: [task] },
-      ...{ files_scope: scope, depends_on: dependsOn, acceptance_tests: tests },
-    };
-    writeFileSync(join(repository, 'workstreams', `${id}.json`), JSON.stringify(bundle));
-  }
-  git('add', '-A');
-  git('commit', '-qm', 'begin');
-  const tool = join(folder, 'tool.mjs');
-  writeFileSync(tool, TOOL);
-  const config = join(folder, 'config.json');
-  const settings = {
-    execution: { max_workers: 3, default_tool: 'stand-in' },
-    tools: { 'stand-in': { executable: process.execPath, args: [tool] } },
-    gates: [{ name: 'sound', command: gate, timeout_seconds: 60 }],
-  };
-  writeFileSync(config, JSON.stringify(settings));
-  return { repository, config, git };
-}
+const aPlace = (name: string, bundles: readonly Bundle[], gate: string): Place =>
+  aPlaceIn(shop, name, bundles, { gate });
 
 const begin = ({ repository, config }: Place, ...more: string[]): ReturnType<Shop['begin']> =>
   shop.begin(['workstream', 'run', '--root', repository, '--config', config, ...more]);

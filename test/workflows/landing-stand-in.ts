@@ -11,6 +11,7 @@ import type {
   WorkstreamEnded,
   WorkstreamTask,
 } from '../../src/activities/workstream/api.js';
+import type { BudgetLimits } from '../../src/plan/budget.js';
 import type { Plan } from '../../src/plan/plan.js';
 import type {
   GatesDone,
@@ -21,6 +22,7 @@ import type {
   MoveDone,
   MoveTask,
 } from '../../src/workflows/landing-api.js';
+import type { BreakerLimits } from '../../src/workstream/breaker.js';
 import { compileSet, type CompileOptions } from '../../src/workstream/compile.js';
 import { NEW_FIX_STATE } from '../../src/workstream/fix-loop.js';
 import { defaultSettings } from '../../src/workstream/load/load-settings.js';
@@ -163,7 +165,7 @@ function merged({ onto, patches }: MergeTask): MergeDone {
 
 /** The quota of the first tool is used up. */
 const meaningOf = ({ step, tool }: WorkstreamTask): 'quota' | 'failed' =>
-  step.includes('quota') && tool.name === 'aider' ? 'quota' : 'failed';
+  step.includes('quota') && !tool.name.startsWith('codex') ? 'quota' : 'failed';
 
 function ended(
   task: WorkstreamTask,
@@ -189,7 +191,7 @@ function ended(
         ...{
           tool: tool.name,
           round: 1,
-          meaning: 'worked',
+          meaning: usedHow(trouble),
           failure: null,
           cost: { usd: 0.5, tokensIn: 1, tokensOut: 1 },
         },
@@ -200,22 +202,37 @@ function ended(
   };
 }
 
+const usedHow = (trouble: WorkstreamEnded['trouble']): 'worked' | 'failed' | 'refused' | 'quota' =>
+  trouble?.reason === 'tool-failed' ? trouble.meaning : 'worked';
+
 const gate = (name: string, blocking = true) => ({ name, command: 'true', timeoutSec: 60, blocking });
 export const UNIT = gate('unit');
 /** Always red, and stops nothing. */
 export const STYLE = gate('style', false);
+
+const NO_SETTINGS = {
+  ...{ executable: null, model: null, args: [], prompt: null, env: {}, timeoutSec: null },
+  ...{ capabilities: null, litter: [] },
+};
 
 /** Compiles workstreams as `workstream run` does. */
 export async function setOf(
   graph: Parameters<typeof workstreamsOf>[0],
   {
     landing = {},
+    tools: [tool, ...fallbacks] = ['aider', 'codex'],
+    breaker = {},
+    budget = {},
     ...options
   }: Omit<Partial<CompileOptions>, 'landing'> & {
     landing?: Partial<CompileOptions['landing']>;
+    /** The first, and those that take over. Breakers are by tool, and all tests share one server. */
+    tools?: readonly [string, ...string[]];
+    breaker?: Partial<BreakerLimits>;
+    budget?: Partial<BudgetLimits>;
   } = {},
 ): Promise<Plan> {
-  const all = await workstreamsOf(graph);
+  const all = (await workstreamsOf(graph)).map((one) => ({ ...one, tool }));
   const settings = defaultSettings();
   const { retry_policy: policy } = settings.execution;
   return compileSet(all, planOfSet(all, 100), {
@@ -223,7 +240,15 @@ export async function setOf(
     settings: {
       ...settings,
       execution: { ...settings.execution, retry_policy: { ...policy, max_retries: 1, backoff_seconds: 0 } },
-      routing: { ...settings.routing, fallbacks: { aider: ['codex'] } },
+      tools: Object.fromEntries([tool, ...fallbacks].map((name) => [name, NO_SETTINGS])),
+      routing: {
+        ...settings.routing,
+        tools: Object.fromEntries([tool, ...fallbacks].map((name) => [name, []])),
+        fallbacks: { [tool]: fallbacks },
+      },
+      // Failures on purpose are no news to others, unless a test is about that.
+      breaker: { ...settings.breaker, failures: 1_000, ...breaker },
+      budget: { ...settings.budget, ...budget },
     },
     ...{ maxWorkers: 100, strictWaves: false, dryRun: false, branch: 'refs/heads/main' },
     ...options,

@@ -5,6 +5,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import { leaseId } from '../../src/plan/lease-names.js';
+import {
+  BREAKER_QUERY,
+  breakerId,
+  MOVE_BREAKER_UPDATE,
+  type BreakerView,
+} from '../../src/workflows/breaker-api.js';
 import { LEASE_QUERY, RELEASE_UPDATE, type LeaseView } from '../../src/workflows/lease-api.js';
 import type { CommandWork, ForEachWork, Json, Plan } from '../../src/plan/plan.js';
 import { planOf, stepOf, type StepSketch } from '../plan/builder.js';
@@ -71,6 +77,22 @@ async function untilWaiting(engine: Engine, name: string, count: number): Promis
     (await lease.query<LeaseView>(LEASE_QUERY)).lease.waiting.length >= count;
   while (!(await isWaiting().catch(() => false))) await sleep(20);
 }
+
+const ONE_TOOL = { tools: ['t'], breaker: { failures: 2, openMs: 3_600_000 } } as const;
+
+/** Returns a run that waits for a tool. */
+async function toolInTrouble(engine: Engine, options: { readonly id?: string }): Promise<WorkflowHandle> {
+  await over(await engine.start(await setOf({ 'a-fails': [] }, ONE_TOOL), { id: 'first' }));
+  const handle = await engine.start(await setOf({ good: [] }, ONE_TOOL), options);
+  const breaker = engine.client.workflow.getHandle(breakerId('t'));
+  while ((await breaker.query<BreakerView>(BREAKER_QUERY)).waiting.length === 0) await sleep(20);
+  return handle;
+}
+
+const resetBreaker = (engine: Engine): Promise<unknown> =>
+  engine.client.workflow
+    .getHandle(breakerId('t'))
+    .executeUpdate(MOVE_BREAKER_UPDATE, { args: [{ what: 'reset', ...update }] });
 
 /** Starts a plan whose step `held` fails. */
 const failing =
@@ -246,6 +268,18 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     const graph = Object.fromEntries(ids.map((id) => [id, []]));
     const landing = { begins: 'at-once', maxBatch: 4, slots: 2 } as const;
     return over(await engine.start(await setOf(graph, { landing })));
+  },
+  // A tool that failed too often: the next run waits for it until a person says that it is mended.
+  'tool-waits': async (engine) => {
+    const handle = await toolInTrouble(engine, {});
+    await resetBreaker(engine);
+    return over(handle);
+  },
+  breaker: async (engine) => {
+    const waiting = await toolInTrouble(engine, { id: 'waiting' });
+    await resetBreaker(engine);
+    await over(waiting);
+    return over(engine.client.workflow.getHandle(breakerId('t')));
   },
   // Its first leg: hands on, passes an outcome down, waits for the rest.
   'many-legs': async (engine) => {

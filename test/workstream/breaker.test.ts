@@ -7,14 +7,8 @@ import {
   DEFAULT_BREAKER_LIMITS as LIMITS,
   type Breaker,
 } from '../../src/workstream/breaker.js';
-import {
-  costFault,
-  DEFAULT_BUDGET,
-  NEW_BUDGET,
-  spend,
-  totals,
-  type Cost,
-} from '../../src/workstream/budget.js';
+import { DEFAULT_BUDGET, NEW_BUDGET, spend } from '../../src/plan/budget.js';
+import { costFault, totals, type Cost } from '../../src/workstream/cost.js';
 
 const fail = (breaker: Breaker, times: number, at = 0): Breaker => {
   let now = breaker;
@@ -50,6 +44,13 @@ describe('the breaker of a tool', () => {
       until: 130_000,
     });
     expect(attemptEnded(probing.breaker, LIMITS, 'older', 'worked', 70_000)).toBe(probing.breaker);
+  });
+
+  test('lets the next one try it when the probe did not come to call the tool', () => {
+    const probing = askToStart(open, LIMITS, 'b', 61_000).breaker;
+    const given = attemptEnded(probing, LIMITS, 'b', 'unknown', 61_500);
+    expect(askToStart(given, LIMITS, 'c', 61_500)).toMatchObject({ may: 'start', breaker: { probe: 'c' } });
+    expect(attemptEnded(fail(CLOSED, 4), LIMITS, 'x', 'unknown', 0)).toEqual({ kind: 'closed', failures: 4 });
   });
 
   test('counts a probe whose worker died as failed', () => {

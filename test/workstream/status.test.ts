@@ -88,7 +88,8 @@ test('a workstream that is in no bundle any more is shown, and counts are of wha
 describe('what a run says', () => {
   const work = (more: Partial<ReportedWorkstream>): ReportedWorkstream => ({
     ...{ id: 'ws-a', title: '', wave: 1, dependsOn: [], state: 'succeeded', tool: 'aider', worker: null },
-    ...{ startedAt: 1, endedAt: 2, attempts: 1, costUsd: null, patch: null, reason: null, notExecutable: [] },
+    ...{ startedAt: 1, endedAt: 2, toolWait: null, attempts: 1, costUsd: null, patch: null, reason: null },
+    notExecutable: [],
     ...more,
   });
   const patch = (state: 'committed' | 'quarantined' | 'validated') => ({
@@ -97,7 +98,8 @@ describe('what a run says', () => {
   const said = (one: Partial<ReportedWorkstream>, report: Partial<SetReport> = {}) =>
     verdictsOf({
       ...{ format: 1, runId: 'r1', state: 'succeeded', startedAt: 0, endedAt: 3, branch: 'refs/heads/main' },
-      ...{ base: '', tip: null, maxWorkers: 1, gateRuns: [], conflicts: [], malformed: [], collisions: [] },
+      ...{ base: '', tip: null, maxWorkers: 1, budget: null, gateRuns: [], conflicts: [], malformed: [] },
+      collisions: [],
       workstreams: [work(one)],
       ...report,
     }).get('ws-a')?.status;

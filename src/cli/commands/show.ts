@@ -6,6 +6,7 @@ import { findRun } from '../../client/list-runs.js';
 import { readRun } from '../../client/read-run.js';
 import { runStatus, stepAttempts, type RunView } from '../../client/views.js';
 import { webUiOf } from '../../client/web-ui.js';
+import { dollars } from '../../plan/budget.js';
 import type { RunHead, StepRecord } from '../../plan/record.js';
 import { underQuarantine } from '../../record/run-record.js';
 import { examples, paintOf, print, printJson, withLink, type Host } from '../command.js';
@@ -89,6 +90,7 @@ function headLines({ record, quarantine }: RunView, now: number, paint: Paint): 
     ...(origin.retryOf === null ? [] : [fact('retry of', origin.retryOf)]),
     ...(origin.parentRun === null ? [] : [fact('part of', origin.parentRun)]),
     ...leaseFacts(head, now).map((text) => fact('lease', text)),
+    ...budgetFacts(head).map((text) => fact('cost', text)),
   ];
 }
 
@@ -101,6 +103,15 @@ function leaseFacts({ leases, endedAt }: RunHead, now: number): string[] {
       : [`"${oneLine(name)}", after ${duration(Math.max(0, grantedAt - askedAt))} of waiting`],
   );
   return [...held, ...(wait === null ? [] : [`waits for ${wait}`]), ...takenLeases(leases)];
+}
+
+/** What was spent, of a run whose tools say what they cost or that has a limit. */
+function budgetFacts({ budget }: RunHead): string[] {
+  if (budget === undefined || (budget.maxUsd === null && budget.spentUsd === 0)) return [];
+  const { spentUsd, maxUsd, exceededAt, mode } = budget;
+  const limit = maxUsd === null ? '' : ` of ${dollars(maxUsd)}`;
+  const over = exceededAt === null ? '' : mode === 'halt' ? ': no further work is started' : ': used up';
+  return [`${dollars(spentUsd)}${limit}${over}`];
 }
 
 function stepLines(world: World, { record, live }: RunView, all: boolean, paint: Paint): string[] {

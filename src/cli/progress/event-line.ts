@@ -3,6 +3,7 @@
  */
 import type { RunEvent } from '../../plan/event.js';
 import type { RunRecord } from '../../plan/record.js';
+import { TOOL_WAIT_WORDS, type ToolWait } from '../../plan/tool-wait.js';
 import type { Paint } from '../paint.js';
 import { oneLine } from '../text/neutralise.js';
 import { padLeft } from '../text/width.js';
@@ -48,6 +49,21 @@ function describe(
       return {
         mark: red(marks.failed),
         words: `lease ${leaseOf(data)} was taken from it by ${textOf(data['actor'])}: ${reason}`,
+      };
+    case 'tool_wait':
+      return {
+        mark: yellow(marks.retry),
+        words: `waits for tool "${textOf(data['tool'])}": ${TOOL_WAIT_WORDS[data['why'] as ToolWait['why']]}`,
+      };
+    case 'budget_warning':
+      return {
+        mark: yellow(marks.retry),
+        words: `${Math.round(Number(data['share']) * 100)} % of the budget are spent`,
+      };
+    case 'budget_exceeded':
+      return {
+        mark: yellow(marks.failed),
+        words: `the budget is used up${data['mode'] === 'halt' ? ', and no further work is started' : ''}`,
       };
     case 'step_started':
       return { mark: blue(marks.running), words: dim(`started${attempt}`) };

@@ -9,7 +9,7 @@ import { describeFailure } from '../../plan/view.js';
 import { cameTo } from '../items-text.js';
 import { colourOf, type Paint } from '../paint.js';
 import { timeLeft } from '../questions.js';
-import { leaseWait } from '../waits.js';
+import { leaseWait, toolWait } from '../waits.js';
 import { oneLine } from '../text/neutralise.js';
 import { duration, seconds } from '../text/time.js';
 import { cut, fit, padLeft, widthOf } from '../text/width.js';
@@ -66,7 +66,7 @@ function runningLine(
   { marks, yellow }: Paint,
 ): Partial<StepLine> & { note: string } {
   if (record.canceling) return { note: 'stopping', tone: yellow };
-  const wait = leaseWait(record.leases, now);
+  const wait = leaseWait(record.leases, now) ?? toolWait(record.toolWait, now);
   if (wait !== null) return { note: `waits for ${wait}`, mark: marks.retry, tone: yellow };
   if (step.work.kind === 'approval') {
     const left = timeLeft(record.asked ?? null, now);

@@ -13,8 +13,8 @@ import {
   texts,
   whole,
 } from '../../plan/load/fields.js';
+import { DEFAULT_BUDGET } from '../../plan/budget.js';
 import { DEFAULT_BREAKER_LIMITS } from '../breaker.js';
-import { DEFAULT_BUDGET } from '../budget.js';
 import { DEFAULT_CONSTRAINTS } from '../constraints.js';
 import { DEFAULT_FIX_LIMITS } from '../fix-loop.js';
 import { CAPABILITIES } from '../workstream.js';

@@ -54,6 +54,7 @@ export function reportOf(record: RunRecord, note: SetNote): SetReport {
     base: origin.base ?? '',
     tip: textOf(landed['tip']),
     maxWorkers: plan.maxConcurrency,
+    budget: head.budget === undefined || head.budget.maxUsd === null ? null : head.budget,
     workstreams: [...workstreams, ...note.blocked.map(blockedOf)],
     gateRuns: gateRunsOf(listOf(landed['gateRuns'])),
     conflicts: listOf(landed['conflicts']).map(conflictOf),
@@ -82,6 +83,7 @@ function workstreamOf(step: Step, record: StepRecord, fate: Fields | null): Repo
     worker: textOf(outputs['worker']),
     startedAt: attempts[0]?.startedAt ?? record.launchedAt,
     endedAt: record.endedAt,
+    toolWait: record.toolWait ?? null,
     attempts: attempts.length + record.attemptsOmitted,
     costUsd: numberOf(outputs['costUsd']),
     patch,
@@ -131,7 +133,15 @@ const LANDED: Readonly<Record<string, PatchState>> = {
 
 const blockedOf = ({ id, title, reason }: SetNote['blocked'][number]): ReportedWorkstream => ({
   ...{ id, title, reason, wave: 1, dependsOn: [], state: 'blocked', tool: '', worker: null },
-  ...{ startedAt: null, endedAt: null, attempts: 0, costUsd: null, patch: null, notExecutable: [] },
+  ...{
+    startedAt: null,
+    endedAt: null,
+    toolWait: null,
+    attempts: 0,
+    costUsd: null,
+    patch: null,
+    notExecutable: [],
+  },
 });
 
 function gateRunsOf(runs: readonly Fields[]): ReportedGateRun[] {

@@ -2,7 +2,7 @@
  * The report of a run of workstreams as one HTML file that needs nothing else: no script, no address, no font.
  */
 import { escape, timeDrawing, wavesDrawing } from './drawing.js';
-import { duration, fateOf, totalsOf, workedMs, type SetReport } from './report.js';
+import { costText, duration, fateOf, totalsOf, workedMs, type SetReport } from './report.js';
 
 const STYLE = `
 :root{color-scheme:light dark;--bg:#fbfbfa;--fg:#1d1d1f;--dim:#75757a;--line:#dcdcd8;--card:#fff;--good:#1a7f4b;--good-bg:#dff3e7;--bad:#b3261e;--bad-bg:#fbe4e2;--warn:#8a5a00;--warn-bg:#fdf0d5;--idle-bg:#ececea;--run:#1f5fbf;--run-bg:#e0ebfb}
@@ -41,7 +41,7 @@ export function reportHtml(report: SetReport, now: number): string {
     [String(totals.blocked), 'blocked'],
     [duration(totals.tookMs), `took, with ${report.maxWorkers} at once`],
     [totals.speedUp === null ? '–' : `${totals.speedUp.toFixed(1)} ×`, 'faster than one by one'],
-    [totals.costUsd === null ? '–' : `$${totals.costUsd.toFixed(2)}`, 'spent'],
+    [costText(report, totals), 'spent'],
   ];
   const when = `${day(startedAt)} – ${endedAt === null ? 'running' : day(endedAt)}`;
   return [

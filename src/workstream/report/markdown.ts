@@ -1,7 +1,8 @@
 /**
  * The report of a run of workstreams as Markdown.
  */
-import { duration, fateOf, totalsOf, workedMs, type SetReport, type Totals } from './report.js';
+import { TOOL_WAIT_WORDS } from '../../plan/tool-wait.js';
+import { costText, duration, fateOf, totalsOf, workedMs, type SetReport, type Totals } from './report.js';
 
 /** Returns the text of `UET_EXECUTION_REPORT.md`. */
 export function reportMarkdown(report: SetReport, now: number): string {
@@ -13,6 +14,7 @@ export function reportMarkdown(report: SetReport, now: number): string {
     ...section('Workstreams', workstreamTable(report, now)),
     ...section('Waves', waveLines(report)),
     ...section('Quarantine', quarantineLines(report)),
+    ...section('Waited for their tool', toolWaitLines(report)),
     ...section('Conflicts', conflictTable(report)),
     ...section('Gate failures', gateTable(report)),
     ...section('Held apart, because they want the same files', collisionLines(report)),
@@ -22,7 +24,8 @@ export function reportMarkdown(report: SetReport, now: number): string {
   ].join('\n');
 }
 
-function headLines({ branch, base, tip, startedAt, endedAt }: SetReport, totals: Totals): string[] {
+function headLines(report: SetReport, totals: Totals): string[] {
+  const { branch, base, tip, startedAt, endedAt } = report;
   const { landed, quarantined, failed, blocked, canceled } = totals;
   const facts: readonly (readonly [string, string])[] = [
     ['Workstreams', `${totals.workstreams} in ${totals.waves} waves`],
@@ -40,7 +43,7 @@ function headLines({ branch, base, tip, startedAt, endedAt }: SetReport, totals:
     ['Speed-up', totals.speedUp === null ? '–' : `${totals.speedUp.toFixed(1)} ×`],
     ['Workers busy', totals.utilisation === null ? '–' : `${Math.round(totals.utilisation * 100)} %`],
     ['Gate runs', `${totals.gateRuns}, of which ${totals.gateFailures} did not pass`],
-    ['Cost', totals.costUsd === null ? 'not known' : `$${totals.costUsd.toFixed(2)}`],
+    ['Cost', costText(report, totals)],
   ];
   return table(
     ['', ''],
@@ -83,6 +86,14 @@ const quarantineLines = ({ workstreams }: SetReport): string[] =>
         ]
       : [],
   );
+
+const toolWaitLines = ({ workstreams }: SetReport): string[] =>
+  workstreams.flatMap(({ id, toolWait }) => {
+    if (toolWait === null) return [];
+    const { tool, why, since, endedAt } = toolWait;
+    const time = endedAt === null ? 'still' : `for ${duration(endedAt - since)}`;
+    return [`- ${code(id)}: ${time}, for ${code(tool)}: ${TOOL_WAIT_WORDS[why]}`];
+  });
 
 const conflictTable = ({ conflicts }: SetReport): string[] =>
   table(

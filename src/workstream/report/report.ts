@@ -1,6 +1,8 @@
 /**
  * What a run of workstreams came to: the data of every report. Plain JSON; times are milliseconds since 1970.
  */
+import type { BudgetUse } from '../../plan/record.js';
+import type { ToolWait } from '../../plan/tool-wait.js';
 import type { PatchState } from '../ledger.js';
 
 export type WorkstreamEnd =
@@ -29,6 +31,8 @@ export interface ReportedWorkstream {
   readonly worker: string | null;
   readonly startedAt: number | null;
   readonly endedAt: number | null;
+  /** Its last wait for a tool that was out of order, or null. */
+  readonly toolWait: ToolWait | null;
   readonly attempts: number;
   readonly costUsd: number | null;
   readonly patch: ReportedPatch | null;
@@ -70,6 +74,8 @@ export interface SetReport {
   /** Where the branch is after the run. */
   readonly tip: string | null;
   readonly maxWorkers: number;
+  /** What the run was allowed to cost, and how that went; null for one that has no limit. */
+  readonly budget: BudgetUse | null;
   readonly workstreams: readonly ReportedWorkstream[];
   readonly gateRuns: readonly ReportedGateRun[];
   readonly conflicts: readonly ReportedConflict[];
@@ -151,4 +157,16 @@ export function fateOf({ state, patch }: ReportedWorkstream): string {
   if (patch?.state === 'quarantined') return 'quarantined';
   if (state === 'succeeded' && patch === null) return 'no change';
   return state;
+}
+
+/** What the tools cost, beside what they were allowed to. */
+export function costText(
+  { budget }: Pick<SetReport, 'budget'>,
+  { costUsd }: Pick<Totals, 'costUsd'>,
+): string {
+  const spent = costUsd === null ? 'not known' : `$${costUsd.toFixed(2)}`;
+  if (budget === null || budget.maxUsd === null) return spent;
+  const over =
+    budget.exceededAt === null ? '' : budget.mode === 'halt' ? ', and stopped there' : ', exceeded';
+  return `${spent} of $${budget.maxUsd.toFixed(2)}${over}`;
 }
