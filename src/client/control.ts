@@ -3,10 +3,13 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
+import type { ManualRequest } from '../plan/by-hand.js';
+import type { StepId } from '../plan/plan.js';
 import type { RunView } from './views.js';
 import { writeQuarantine } from '../record/notes.js';
 import {
   APPROVE_UPDATE,
+  BY_HAND_UPDATE,
   CANCEL_SIGNAL,
   CANCEL_STEP_UPDATE,
   HANDED_ON,
@@ -17,6 +20,7 @@ import {
   type CancelStepRequest,
   type PauseRequest,
 } from '../workflows/api.js';
+import { landingId, WITHDRAW_SIGNAL, type WithdrawRequest } from '../workflows/landing-api.js';
 import { PlanwrightError } from './errors.js';
 import type { Link } from './link.js';
 import { answered, readRun } from './read-run.js';
@@ -75,6 +79,39 @@ export const approveStep = (
     ...answer,
     ...because,
   });
+
+/** Moves a workstream of an open run by hand (`plan/by-hand.ts`). */
+export const actByHand = (
+  link: Link,
+  runId: string,
+  step: string,
+  what: Pick<ManualRequest, 'action' | 'force' | 'clearRetries'>,
+  because: Because,
+): Promise<void> =>
+  update<ManualRequest>(link, runId, BY_HAND_UPDATE, { step: step as StepId, ...what, ...because });
+
+/**
+ * Withdraws a patch from landing: it is not landed, and nothing is said against it.
+ *
+ * @throws PlanwrightError `refused` when landing has not begun or has decided on it already
+ */
+export async function withdrawPatch(
+  link: Link,
+  runId: string,
+  workstream: string,
+  { reason, actor }: Because,
+): Promise<void> {
+  const client = await openRun(link, runId, 'changed');
+  const request: WithdrawRequest = { patch: workstream, reason: `${reason} (${actor})` };
+  try {
+    await answered(runId, () => tryUpdate(client, landingId(runId), WITHDRAW_SIGNAL, request));
+  } catch (error) {
+    if (!(error instanceof PlanwrightError) || error.code !== 'no-such-run') throw error;
+    throw refused(`run "${runId}" does not land patches just now`, [
+      `planwright workstream fail ${runId} ${workstream} --force --reason …    keeps its patch out before landing begins`,
+    ]);
+  }
+}
 
 /** Whether canceling a step aborts the whole run. */
 export function abortsRun({ record }: Pick<RunView, 'record'>, step: string): boolean {

@@ -13,6 +13,8 @@ export type EventType =
   | 'lease_lost'
   /** A workstream's tool was out of order when its turn came. */
   | 'tool_wait'
+  /** A person moved a workstream. */
+  | 'manual_action'
   | 'budget_warning'
   | 'budget_exceeded'
   | 'step_started'

@@ -71,6 +71,7 @@ const RANK: Readonly<Record<EventType, number>> = {
   lease_granted: 6,
   lease_lost: 6,
   tool_wait: 6,
+  manual_action: 1,
   budget_warning: 6,
   budget_exceeded: 6,
   step_started: 6,
@@ -112,6 +113,7 @@ class Drafts {
     this.#addAbort(start);
     const first = addLeases(this.#adder, head.leases ?? [], null, [start], this.#abortedAt) ?? start;
     this.#addBudget(start);
+    this.#addManual(start);
     this.#record.steps.forEach((record, sequence) => this.#addStep(record, sequence, first));
     this.#beforeAbort.push(...this.#starts);
     for (const { after, ids } of this.#later) {
@@ -171,6 +173,17 @@ class Drafts {
     const data = { max_cost_usd: maxUsd, mode };
     if (warnedAt !== null) this.#add('budget_warning', warnedAt, [start], '', { ...data, share: warnAt });
     if (exceededAt !== null) this.#add('budget_exceeded', exceededAt, [start], '', { ...data, share: 1 });
+  }
+
+  #addManual(start: number): void {
+    for (const { at, step, action, force, reason, actor } of this.#record.head.manual ?? [])
+      this.#add('manual_action', at, [start], `${step} ${at}`, {
+        step_id: step,
+        action,
+        force,
+        reason,
+        actor,
+      });
   }
 
   #couldAbort(record: StepRecord): boolean {

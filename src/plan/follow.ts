@@ -73,12 +73,16 @@ export function markTolerated(run: Run, index: number): void {
 }
 
 /**
- * Returns whether a step has ended well enough, but what stands above it has not: canceled while it waited, or given the
- * result of an earlier run. What depends on it waits for the steps above, too.
+ * Returns whether a step has ended well enough, but what stands above it has not: canceled while it waited, ended by a
+ * person's hand, or given the result of an earlier run. What depends on it waits for the steps above, too.
  */
 export function isHeld(run: Run, index: number): boolean {
   const { kind } = run.states[index]!;
-  return run.waits[index]! > 0 && (kind === 'canceled' || kind === 'succeeded') && !isSpare(run, index);
+  return (
+    run.waits[index]! > 0 &&
+    (kind === 'canceled' || kind === 'succeeded' || kind === 'failed') &&
+    !isSpare(run, index)
+  );
 }
 
 function endedOf(run: Run, index: number): Ended {

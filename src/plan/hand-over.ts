@@ -5,6 +5,7 @@
  * with it, whose outcomes it passes on when they come. Nothing waits for a running step.
  */
 import { NOTHING_SPENT, type Spending } from './budget.js';
+import type { ManualRequest } from './by-hand.js';
 import { isHeld, open } from './follow.js';
 import { WHOLE_RUN, type LeaseUse } from './lease-use.js';
 import type { Plan } from './plan.js';
@@ -18,6 +19,7 @@ import {
   type ConditionStep,
   type Earlier,
   type Judge,
+  type Reset,
   type Run,
 } from './run.js';
 import { blemishOf, conditionStep, takeStops } from './schedule.js';
@@ -43,6 +45,15 @@ export interface HandOver {
   readonly leases?: LeasesHandedOver;
   /** Left out when nothing was spent. */
   readonly spending?: Spending;
+  /** Left out when nobody did anything by hand. */
+  readonly byHand?: ByHandHandedOver;
+}
+
+/** By index, as the steps stand in `plan`. */
+export interface ByHandHandedOver {
+  readonly notes: Run['manual'];
+  readonly verdicts: readonly (readonly [number, ManualRequest])[];
+  readonly resets: readonly (readonly [number, Reset])[];
 }
 
 export interface LeasesHandedOver {
@@ -96,6 +107,7 @@ export function handOver(
       earlier: { counts, toleratedFailures, blemish: blemishOf(run, (index) => stays.has(index)) },
       paused: run.paused,
       ...leasesOf(run, place, waiting),
+      ...byHandOf(run, place),
       ...(run.spending === NOTHING_SPENT ? {} : { spending: run.spending }),
     },
   };
@@ -121,6 +133,16 @@ function leasesOf(
   };
 }
 
+function byHandOf(run: Run, place: ReadonlyMap<number, number>): Pick<HandOver, 'byHand'> {
+  if (run.manual.length === 0) return {};
+  const placed = <T>(all: ReadonlyMap<number, T>): [number, T][] =>
+    [...all].flatMap(([index, one]): [number, T][] => {
+      const at = place.get(index);
+      return at === undefined ? [] : [[at, one]];
+    });
+  return { byHand: { notes: run.manual, verdicts: placed(run.verdicts), resets: placed(run.resets) } };
+}
+
 /** Opens the next leg where the one before left off. */
 export function takeOver(from: HandOver, judge: Judge): Run {
   const run = emptyRun(from.plan, judge, new Map(Object.entries(from.before)), from.earlier);
@@ -130,6 +152,11 @@ export function takeOver(from: HandOver, judge: Judge): Run {
   from.waits.forEach((waits, index) => (run.waits[index] = waits));
   run.toStop.push(...from.toStop);
   run.spending = from.spending ?? NOTHING_SPENT;
+  if (from.byHand !== undefined) {
+    run.manual = from.byHand.notes;
+    for (const [index, verdict] of from.byHand.verdicts) run.verdicts.set(index, verdict);
+    for (const [index, reset] of from.byHand.resets) run.resets.set(index, reset);
+  }
   if (from.leases !== undefined) {
     if (from.leases.run.length > 0) run.leases.set(WHOLE_RUN, from.leases.run);
     for (const [index, uses] of from.leases.steps) run.leases.set(index, uses);

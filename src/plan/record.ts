@@ -4,6 +4,7 @@
  */
 import type { Asked } from './approval.js';
 import type { Attempt, StepFailure } from './attempt.js';
+import type { ManualNote } from './by-hand.js';
 import type { BudgetLimits } from './budget.js';
 import type { LeaseUse } from './lease-use.js';
 import type { Json, Plan, StepId } from './plan.js';
@@ -77,6 +78,8 @@ export interface RunHead {
   readonly message: string | null;
   /** The leases that the run as a whole asked for. Left out when it asked for none. */
   readonly leases?: readonly LeaseUse[];
+  /** What people did to its steps, oldest first. Left out when nobody did anything. */
+  readonly manual?: readonly ManualNote[];
   /** What its steps have cost, as far as their tools said. Left out for a plan without a budget. */
   readonly budget?: BudgetUse;
 }

@@ -4,6 +4,8 @@
  * Made by `newRun`, changed only by `schedule.ts`, `follow.ts` and `hand-over.ts`, through `setState`. One object that
  * changes rather than a copy for each move: with 10,000 steps, copies would cost the square of them.
  */
+import type { Attempt } from './attempt.js';
+import type { ManualNote, ManualRequest } from './by-hand.js';
 import { NOTHING_SPENT, type Spending } from './budget.js';
 import type { LeaseUse } from './lease-use.js';
 import type { Json, OnFailure, Plan, Step, StepId } from './plan.js';
@@ -73,8 +75,20 @@ export interface Run {
   /** Of each step that had to wait for its tool, by index: the last wait. */
   readonly toolWaits: Map<number, ToolWait>;
   spending: Spending;
+  /** What people did to its steps, oldest first. */
+  manual: readonly ManualNote[];
+  /** How a person wants a running step to have ended, by index. */
+  readonly verdicts: Map<number, ManualRequest>;
+  /** Of steps that were started again by hand: what they had tried before. */
+  readonly resets: Map<number, Reset>;
   /** Counts brought over from earlier legs. */
   readonly earlier: Earlier;
+}
+
+/** A step that was started again by hand. */
+export interface Reset {
+  readonly attempts: readonly Attempt[];
+  readonly clearRetries: boolean;
 }
 
 /** What an earlier leg hands on that is more than the states of its steps. */
@@ -157,6 +171,9 @@ export function emptyRun(
     leases: new Map(),
     toolWaits: new Map(),
     spending: NOTHING_SPENT,
+    manual: [],
+    verdicts: new Map(),
+    resets: new Map(),
     earlier,
   };
 }
@@ -170,6 +187,16 @@ export function setState(run: Run, index: number, to: StepState): void {
   run.counts[from.kind] -= 1;
   run.counts[to.kind] += 1;
   if (takesSlot(step)) run.slotsUsed += Number(to.kind === 'running') - Number(from.kind === 'running');
+  touch(run, index);
+}
+
+/** Makes a step that has ended pending again: only by a person's hand (`by-hand.ts`). */
+export function reopenState(run: Run, index: number): void {
+  const from = run.states[index]!.kind;
+  if (from === 'pending' || from === 'running') throw new Error(`BUG: step ${index} is ${from}`);
+  run.states[index] = { kind: 'pending' };
+  run.counts[from] -= 1;
+  run.counts.pending += 1;
   touch(run, index);
 }
 

@@ -2,6 +2,7 @@
  * The scheduler: which steps start, what an outcome leads to, when a run is over. It is a pure state machine: time
  * comes in as an argument, nothing is awaited, and the same calls in the same order give the same run.
  */
+import { outcomeByHand } from './by-hand.js';
 import { askToStop, follow, markTolerated, open, queue, stopAll } from './follow.js';
 import type { Json, Plan, Reuse, Step, StepId } from './plan.js';
 import type { Cause, RunState } from './record.js';
@@ -72,7 +73,9 @@ export function settle(run: Run, index: number, outcome: Outcome, at: number): v
   if (state.kind !== 'running') {
     throw new Error(`BUG: step "${run.plan.steps[index]!.id}" is ${state.kind}, and an outcome came for it`);
   }
-  setState(run, index, endOf(state, outcome, at));
+  const verdict = run.verdicts.get(index);
+  run.verdicts.delete(index);
+  setState(run, index, endOf(state, verdict === undefined ? outcome : outcomeByHand(verdict, outcome), at));
   follow(run, index, at);
 }
 

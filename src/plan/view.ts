@@ -84,6 +84,7 @@ export function runHead(run: Run, clock: RunClock): RunHead {
     message: over ? endMessage(run, state) : null,
     ...(leases === undefined ? {} : { leases }),
     ...budgetUse(run),
+    ...(run.manual.length === 0 ? {} : { manual: run.manual }),
   };
 }
 

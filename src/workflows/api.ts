@@ -85,6 +85,7 @@ export const CANCEL_STEP_UPDATE = 'cancelStep';
 export const PAUSE_UPDATE = 'pause';
 export const RESUME_UPDATE = 'resume';
 export const APPROVE_UPDATE = 'approve';
+export const BY_HAND_UPDATE = 'byHand';
 export const ADD_CHUNK_UPDATE = 'addChunk';
 
 export interface CancelStepRequest {

@@ -101,7 +101,7 @@ export interface LandingReport {
 
 /** Query `landing`: how it stands. */
 export const LANDING_QUERY = 'landing';
-/** Signal: withdraws a patch that has not landed. */
+/** Signal, and update: withdraws a patch that has not landed. The update says when that cannot be. */
 export const WITHDRAW_SIGNAL = 'withdraw';
 export interface WithdrawRequest {
   /** Its workstream. */

@@ -91,11 +91,13 @@ export function workstreamsEnded(
     }
     const { id: patchId, commit, base, sha256 } = end.patch;
     const title = titles.get(workstream) ?? workstream;
+    // One that has a patch though what it depends on has none was unblocked by a person.
+    const needed = dependsOn.filter((on) => endOf(stepOf(on))?.kind !== 'failed');
     // The order of the plan, not of the clock: who was quicker must not decide what lands first.
     const createdAt = entries.indexOf(entry);
     patches.push({
       id: workstream,
-      dependsOn,
+      dependsOn: needed,
       priority,
       level,
       createdAt,

@@ -3,11 +3,13 @@
  * came back. It decides nothing itself.
  */
 import {
+  ApplicationFailure,
   CancellationScope,
   condition,
   continueAsNew,
   defineQuery,
   defineSignal,
+  defineUpdate,
   isCancellation,
   setCurrentDetails,
   setHandler,
@@ -46,6 +48,16 @@ export async function landPatches(input: LandingInput): Promise<LandingReport> {
   setHandler(defineSignal<[WithdrawRequest]>(WITHDRAW_SIGNAL), ({ patch, reason }) =>
     told((to) => to.tell({ kind: 'withdrawn', patch, reason })),
   );
+  setHandler(
+    defineUpdate<void, [WithdrawRequest]>(WITHDRAW_SIGNAL),
+    ({ patch, reason }) => queue!.tell({ kind: 'withdrawn', patch, reason }),
+    {
+      validator: ({ patch, reason }: WithdrawRequest) => {
+        const refused = whyNotWithdraw(queue, patch, reason);
+        if (refused !== null) throw ApplicationFailure.nonRetryable(refused, 'Refused');
+      },
+    },
+  );
   try {
     queue = await open(input, report);
   } catch (error) {
@@ -61,6 +73,14 @@ export async function landPatches(input: LandingInput): Promise<LandingReport> {
   }
   queue.noteUndecided();
   return report;
+}
+
+function whyNotWithdraw(queue: LandingQueue | null, patch: string, reason: string): string | null {
+  if (reason.trim() === '') return 'a patch is withdrawn only with a reason';
+  if (queue === null) return 'landing has just begun: try again in a moment';
+  const fate = queue.landing.patches[patch]?.fate.kind;
+  if (fate === undefined) return `there is no patch of "${patch}" in this landing, or not yet`;
+  return fate === 'waiting' ? null : `the patch of "${patch}" is ${fate}: only one that waits is withdrawn`;
 }
 
 const newReport = (): LandingReport => ({

@@ -251,6 +251,7 @@ export class Leg {
         touch(run, index);
       },
       leaseWaitMs: this.#gate!.waitedMs(index),
+      reset: run.resets.get(index) ?? null,
       shared: this.#sharedMeans(run),
     };
     void scope

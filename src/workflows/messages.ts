@@ -9,6 +9,7 @@ import {
   defineSignal,
   defineUpdate,
 } from '@temporalio/workflow';
+import { actByHand, whyNotByHand, type ManualRequest } from '../plan/by-hand.js';
 import { whyNotAnswer } from '../plan/approval.js';
 import type { RunOrigin } from '../plan/record.js';
 import { isStopping, noCounts, type Run } from '../plan/run.js';
@@ -18,6 +19,7 @@ import {
   ADD_CHUNK_SIGNAL,
   ADD_CHUNK_UPDATE,
   APPROVE_UPDATE,
+  BY_HAND_UPDATE,
   CANCEL_SIGNAL,
   CANCEL_STEP_UPDATE,
   CHANGES_QUERY,
@@ -94,6 +96,9 @@ function openUpdates(leg: Leg): void {
     RESUME_UPDATE,
     (run) => (run.paused ? null : 'the run is not paused'),
     () => leg.pause(false),
+  );
+  onUpdate<ManualRequest>(leg, BY_HAND_UPDATE, whyNotByHand, (run, request) =>
+    actByHand(run, request, Date.now()),
   );
   onUpdate<ApproveRequest>(
     leg,

@@ -6,7 +6,7 @@ import type { Activities, CommandTask } from '../activities/api.js';
 import type { CommandWork, Json, Plan, Priority, Step, StepId } from '../plan/plan.js';
 import type { RunOrigin } from '../plan/record.js';
 import { commandFor } from '../plan/references.js';
-import type { ConditionStep } from '../plan/run.js';
+import type { ConditionStep, Reset } from '../plan/run.js';
 import type { Outcome } from '../plan/step-state.js';
 import type { ToolWait } from '../plan/tool-wait.js';
 import { queueOf } from './api.js';
@@ -31,6 +31,8 @@ export interface Surroundings {
   readonly noteRound: (step: StepId, round: number) => void;
   /** How long was waited for them. */
   readonly leaseWaitMs: number;
+  /** What the step had tried before it was started again by hand; null for all others. */
+  readonly reset: Reset | null;
   /** What a workstream meets of tools and budgets that others meet too. */
   readonly shared: SharedMeans;
 }

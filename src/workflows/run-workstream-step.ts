@@ -43,12 +43,14 @@ export async function runWorkstreamStep(step: Step, around: Surroundings): Promi
   });
   // Runs of before there were breakers and budgets go on without them.
   const isGuarded = patched('tool-breakers') && !work.dryRun;
-  const attempts: Attempt[] = [];
+  // Results are kept by the number of the attempt: one that was started again by hand counts on.
+  const attempts: Attempt[] = [...(around.reset?.attempts ?? [])];
   let tool = 0;
   let spent: number | null = null;
   let last: Outcome | null = null;
   for (
-    let wait = retry.initialIntervalSec, tries = 1;
+    let wait = retry.initialIntervalSec,
+      tries = around.reset === null || around.reset.clearRetries ? 1 : attempts.length + 1;
     ;
     wait = Math.min(wait * retry.backoffCoefficient, retry.maxIntervalSec)
   ) {

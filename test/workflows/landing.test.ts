@@ -212,7 +212,15 @@ test('a patch that is withdrawn does not land, and is no failure', async () => {
   shop.holdsGates = ({ tree }) => tree === 'base+ws-a';
   const handle = await engine.start(await setOf({ a: [], b: [] }));
   const held = await shop.heldGates.next();
-  await child(handle).signal('withdraw', { patch: 'ws-b', reason: 'not now' });
+  const withdraw = (patch: string, reason: string): Promise<unknown> =>
+    child(handle).executeUpdate('withdraw', { args: [{ patch, reason }] });
+  await expect(withdraw('ws-b', ' ')).rejects.toMatchObject({
+    cause: { message: expect.stringContaining('only with a reason') },
+  });
+  await expect(withdraw('ws-x', 'why')).rejects.toMatchObject({
+    cause: { message: expect.stringContaining('no patch of "ws-x"') },
+  });
+  await withdraw('ws-b', 'not now');
   held.go();
   await handle.result();
   expect(shop.branch).toBe('landed:base+ws-a');

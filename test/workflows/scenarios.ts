@@ -281,6 +281,19 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     await over(waiting);
     return over(engine.client.workflow.getHandle(breakerId('t')));
   },
+  // A person says of one workstream that it is done, and of another that it failed, before either starts.
+  'by-hand': async (engine) => {
+    const handle = await engine.start(await setOf({ a: [], b: ['a'], c: ['b'], d: [] }));
+    await handle.executeUpdate('pause', { args: [update] });
+    const act = (step: string, action: string): Promise<unknown> =>
+      handle.executeUpdate('byHand', {
+        args: [{ step, action, force: false, clearRetries: false, ...update }],
+      });
+    await act('ws-b', 'complete');
+    await act('ws-c', 'fail');
+    await handle.executeUpdate('resume', { args: [update] });
+    return over(handle);
+  },
   // Its first leg: hands on, passes an outcome down, waits for the rest.
   'many-legs': async (engine) => {
     const handle = await engine.start(planOf({ held: {}, ...chain(60), end: { after: ['held', 's59'] } }), {

@@ -18,6 +18,8 @@ import { addSet, optionsOf, type SetFlags } from '../workstream/set-options.js';
 import { defineNext } from '../workstream/next.js';
 import { defineStatus } from '../workstream/status.js';
 import { defineSync } from '../workstream/sync.js';
+import { defineByHand } from '../workstream/by-hand.js';
+import { defineQuestions } from '../workstream/questions.js';
 import { printReport, runSet, showSet, type ReportFlags, type RunFlags } from '../workstream-run.js';
 
 export function define(command: Command, host: Host): void {
@@ -74,6 +76,8 @@ export function define(command: Command, host: Host): void {
     else print(world, `${made ? 'made' : 'found'} ${file}; it is trusted as it is now`);
     exit(0);
   });
+  defineByHand(command, host);
+  defineQuestions(command, host);
   defineNext(command, host);
   defineStatus(command, host);
   defineSync(command, host);
@@ -87,6 +91,8 @@ export function define(command: Command, host: Host): void {
     'planwright workstream list --json',
     'planwright workstream report last --html > report.html',
     'planwright workstream setup',
+    'planwright workstream reset last ws-search --reason "the key was missing"',
+    'planwright workstream quarantine last',
     'planwright workstream next --dry-run',
     'planwright workstream status --report',
     'planwright workstream sync --dry-run',

@@ -55,6 +55,11 @@ function describe(
         mark: yellow(marks.retry),
         words: `waits for tool "${textOf(data['tool'])}": ${TOOL_WAIT_WORDS[data['why'] as ToolWait['why']]}`,
       };
+    case 'manual_action':
+      return {
+        mark: yellow(marks.ask),
+        words: `${textOf(data['action'])} by hand, by ${textOf(data['actor'])}: ${reason}`,
+      };
     case 'budget_warning':
       return {
         mark: yellow(marks.retry),
