@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest';
-import { GATED, hundred, measure } from './hundred.js';
+import { GATED, HELD_OUT_FROM, hundred, measure, TUNED_ON } from './hundred.js';
 import { live, type Truth } from './world.js';
 
-const SEEDS = Array.from({ length: 20 }, (_, at) => at + 1);
+/** None of those that the policy was chosen by: see `TUNED_ON`. */
+const SEEDS = Array.from({ length: 20 }, (_, at) => HELD_OUT_FROM + at);
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
 test('100 patches, 10 bad, 5 conflicting, a gate that lies 1 time in 20, 8 slots: quick, cheap, and nobody is wronged', () => {
+  expect(SEEDS.some((seed) => seed <= TUNED_ON)).toBe(false);
   const days = SEEDS.map((seed) => measure(seed, { ...GATED, slots: 8 }, 0.05));
   expect(days.map(({ dropped }) => dropped)).toEqual(SEEDS.map(() => 0));
   expect(days.map(({ badLanded }) => badLanded)).toEqual(SEEDS.map(() => 0));

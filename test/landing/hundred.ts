@@ -10,6 +10,10 @@ const BAD = 10;
 const CONFLICTS = 5;
 const TIMES = { gateSec: 2, mergeSec: 0.05, landSec: 0.05 };
 
+/** The numbers of the policy were chosen by days drawn from the seeds 1 to this one: what is claimed of it is shown by others. */
+export const TUNED_ON = 60;
+export const HELD_OUT_FROM = 1_001;
+
 export const GATED: Policy = { ...DEFAULT_POLICY, gates: ['unit'] };
 
 /** Which patches are bad, and which conflict with which, is drawn from the seed. */
