@@ -1,7 +1,7 @@
 /**
  * The guard of a tool: what it may not change is looked at before and after.
  */
-import { appendFile, mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lifeOf } from '../../os/process-identity.mjs';
 import { isIntact } from '../../tools/git/close-worktree.js';
@@ -11,6 +11,7 @@ import { findForged, markStore, type StoreMark } from '../../tools/git/object-st
 import type { Repository } from '../../tools/git/repository.js';
 import { differenceText, sharedDifferences } from '../../tools/git/shared-differences.js';
 import { readSharedState, type Difference, type SharedState } from '../../tools/git/shared-state.js';
+import { addNote, readNotes } from '../../tools/git/time-ledger.js';
 import type { WorkstreamTrouble } from './api.js';
 
 export interface Guard {
@@ -102,8 +103,7 @@ async function noteWindow(
   from: number,
 ): Promise<void> {
   const window: Window = { id, step: note.owner.step, from, to: Date.now() };
-  await mkdir(worktreesFolder(home, repository.commonDir), { recursive: true, mode: 0o700 });
-  await appendFile(windowsFile(home, repository), `${JSON.stringify(window)}\n`, { mode: 0o600 });
+  await whileQuiet(home, repository, () => addNote(windowsFile(home, repository), window, ({ to }) => to));
 }
 
 async function othersAtWork(
@@ -113,15 +113,8 @@ async function othersAtWork(
   since: number,
 ): Promise<string[]> {
   const found = new Set<string>();
-  const text = await readFile(windowsFile(home, repository), 'utf8').catch(() => '');
-  for (const row of text.split('\n')) {
-    try {
-      const window = JSON.parse(row) as Window;
-      if (window.id !== worktree.id && window.to >= since) found.add(window.step);
-    } catch {
-      // the last one of a process that was killed, or the empty end
-    }
-  }
+  for (const window of await readNotes<Window>(windowsFile(home, repository)).catch(() => []))
+    if (window.id !== worktree.id && window.to >= since) found.add(window.step);
   const folder = worktreesFolder(home, repository.commonDir);
   for (const id of await namesIn(join(folder, '.own'))) {
     const note = id === worktree.id ? null : readNote(folder, id);

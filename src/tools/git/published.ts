@@ -2,14 +2,13 @@
  * What we have published ourselves, in a person's repository: so that the guard of a tool that works at the same time does not
  * take it for the tool's doing.
  */
-import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMissing } from '../../os/json-file.js';
 import { worktreesFolder } from './own-worktree.js';
 import { takeLock } from './process-lock.js';
 import type { Repository } from './repository.js';
 import type { OwnChange } from './shared-differences.js';
 import { readSharedState } from './shared-state.js';
+import { addNote, readNotes } from './time-ledger.js';
 
 interface Line extends OwnChange {
   readonly at: number;
@@ -57,8 +56,7 @@ export async function publishing<T>(
         Object.fromEntries(keys.map((key) => [key, state[key] ?? null]));
       if (keys.length > 0) {
         const line: Line = { at: Date.now(), before: part(was), after: part(is) };
-        await mkdir(worktreesFolder(home, repository.commonDir), { recursive: true, mode: 0o700 });
-        await appendFile(fileOf(home, repository), `${JSON.stringify(line)}\n`, { mode: 0o600 });
+        await addNote(fileOf(home, repository), line, ({ at }) => at);
       }
     }
   });
@@ -73,16 +71,6 @@ export async function publishedSince(
   repository: Repository,
   since: number,
 ): Promise<OwnChange[]> {
-  const text = await readFile(fileOf(home, repository), 'utf8').catch((error: unknown) => {
-    if (isMissing(error)) return '';
-    throw error;
-  });
-  return text.split('\n').flatMap((row) => {
-    try {
-      const line = JSON.parse(row) as Line;
-      return line.at >= since - SLACK_MS ? [line] : [];
-    } catch {
-      return []; // the last one of a process that was killed, or the empty end
-    }
-  });
+  const lines = await readNotes<Line>(fileOf(home, repository));
+  return lines.filter(({ at }) => at >= since - SLACK_MS);
 }
