@@ -38,6 +38,8 @@ export interface LandingInput {
   readonly gates: readonly LandingGate[];
   /** Shell lines that make a fresh worktree ready for them. */
   readonly setup: readonly string[];
+  /** Of the plan, for gates; what names a secret is not among it. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly minFreeBytes: number;
   readonly policy: Policy;
   /** All workstreams: the queue is closed once each has a patch or is absent. */
@@ -153,6 +155,7 @@ export interface GatesTask {
   readonly tree: string;
   readonly gates: readonly LandingGate[];
   readonly setup: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
   readonly minFreeBytes: number;
 }
 export interface GatesDone {

@@ -230,14 +230,14 @@ export class LandingQueue {
     tree,
     gates: names,
   }: Extract<Doing, { kind: 'run-gates' }>): Promise<LandingEvent | null> {
-    const { runId, step, root, setup, minFreeBytes } = this.input;
+    const { runId, step, root, setup, env = {}, minFreeBytes } = this.input;
     const gates = [...names.map((name) => this.#gates.get(name)!), ...this.#advisory];
     const scope = new CancellationScope();
     this.#gateRuns.set(run, scope);
     try {
       const { runGates } = gateActivities(this.input, gates);
       const done = await scope.run(() =>
-        runGates({ runId, step, root, commit, tree, gates, setup, minFreeBytes }),
+        runGates({ runId, step, root, commit, tree, gates, setup, env, minFreeBytes }),
       );
       this.#reportGates(tree, done);
       const results = done.results.filter(({ gate }) => names.includes(gate));

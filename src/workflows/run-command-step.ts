@@ -123,6 +123,12 @@ function withLeases(work: CommandWork, { leases, leaseWaitMs }: Surroundings): C
   return { ...work, env: { ...work.env, ...env } };
 }
 
+/** The plan's environment for what is not to know its secrets: tools and gates. */
+export const openEnv = ({ env, secrets }: Pick<Plan, 'env' | 'secrets'>): Plan['env'] =>
+  Object.fromEntries(
+    Object.entries(env).filter(([, value]) => !secrets.some((name) => value.includes(`\${${name}}`))),
+  );
+
 /** The one line the Web UI shows for a step; the server takes 400 bytes. */
 export const summaryOf = (step: Step): string =>
   (step.name === step.id ? step.id : `${step.id} · ${step.name}`).slice(0, 120);

@@ -16,7 +16,7 @@ import { LANDING_WORKFLOW, landingId, type LandingInput, type LandingReport } fr
 import { workstreamsEnded } from './landing-news.js';
 import { landingOutputs, whyNotAll } from './landing-outputs.js';
 import { CANCELED, failedBy } from './outcome.js';
-import { summaryOf, type Surroundings } from './run-command-step.js';
+import { openEnv, summaryOf, type Surroundings } from './run-command-step.js';
 import { withinLimit } from './time-limit.js';
 
 /**
@@ -59,7 +59,7 @@ function inputOf(step: Step, work: LandingWork, base: string, around: Surroundin
   const ended = patches.filter(({ workstream }) => endOf(around.stepOf(workstream)) !== null);
   return {
     ...{ runId: around.runId, step: step.id, root: around.origin.root, branch, base },
-    ...{ gates, setup, minFreeBytes },
+    ...{ gates, setup, env: openEnv(around.plan), minFreeBytes },
     policy: { ...DEFAULT_POLICY, gates: blocking, slots, maxBatch },
     workstreams: patches.map(({ workstream }) => workstream),
     known: workstreamsEnded(around.plan, work, ended, around.stepOf),

@@ -21,7 +21,7 @@ import type { Outcome } from '../plan/step-state.js';
 import type { WorkstreamMeans } from '../workstream/means.js';
 import { commandOutcome, failedBy } from './outcome.js';
 import { startingPatches } from './patches.js';
-import { stepActivity, type Surroundings } from './run-command-step.js';
+import { openEnv, stepActivity, type Surroundings } from './run-command-step.js';
 import { mayStart, toolUsed, withoutTurn, type Turn } from './tool-turn.js';
 import { sumOf, usdOf, workstreamOutputs } from './workstream-outputs.js';
 
@@ -103,7 +103,7 @@ function taskOf(
     return 'the run was started without a commit to start from: its root is no repository with commits';
   const { isolation, setup, checks, checkTimeoutSec, constraints, minFreeBytes } = means;
   return {
-    ...{ runId, step: step.id, root, project: plan.project, work, base },
+    ...{ runId, step: step.id, root, project: plan.project, work, base, env: openEnv(plan) },
     startsWith: startingPatches([...work.startsWith, ...work.after], stepOf),
     ...{ isolation, setup, checks, checkTimeoutSec, constraints, minFreeBytes },
   };

@@ -39,6 +39,17 @@ describe('a workstream', () => {
     });
   });
 
+  test('and the gates get what the plan says of the environment, and no secret', async () => {
+    const plan = await setOf({ a: [] });
+    const env = { COLOUR: 'blue', KEY_OF: 'it is ${TOKEN}' };
+    const handle = await engine.start({ ...plan, env, secrets: ['TOKEN'] });
+    await handle.result();
+    const ofRun = <Task extends { readonly runId: string }>(tasks: readonly Task[]): Task[] =>
+      tasks.filter(({ runId }) => runId === handle.workflowId);
+    expect(ofRun(shop.workstreams).map((task) => task.env)).toEqual([{ COLOUR: 'blue' }]);
+    expect(ofRun(shop.gateRuns).map((task) => task.env)).toEqual([{ COLOUR: 'blue' }]);
+  });
+
   test('that only comes after another one starts with its patch, and without it when that failed', async () => {
     const both = { files_scope: ['x/'] };
     const plan = await setOf({

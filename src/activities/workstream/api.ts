@@ -37,6 +37,8 @@ export interface WorkstreamTask {
   readonly isolation: 'worktree' | 'clone';
   /** Shell lines that make a fresh work tree ready: dependencies. */
   readonly setup: readonly string[];
+  /** Of the plan, for tools and checks; what names a secret is not among it. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Beside the acceptance tests, which are checks of the kind `runtime`. */
   readonly checks: readonly CheckTask[];
   readonly checkTimeoutSec: number;

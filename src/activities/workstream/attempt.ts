@@ -65,7 +65,7 @@ export class AttemptAtWork {
     private readonly stage: Stage,
   ) {
     this.#isLitter = litterOf(task.tool);
-    this.#checkEnv = checkEnvironment(bench.world.env);
+    this.#checkEnv = checkEnvironment(bench.world.env, task.env);
   }
 
   /**

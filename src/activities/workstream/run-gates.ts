@@ -80,7 +80,7 @@ async function runGates(world: WorkstreamWorld, task: GatesTask, context: Contex
     throw error instanceof WorktreeRefused ? new MachineTrouble(error.message) : error;
   });
   try {
-    const environment = checkEnvironment(world.env);
+    const environment = checkEnvironment(world.env, task.env);
     const { path: cwd } = worktree;
     for (const command of task.setup) {
       const line = {

@@ -111,7 +111,7 @@ async function open(
   repository: Repository,
   task: WorkstreamTask,
 ): Promise<Opened | WorkstreamTrouble> {
-  const environment = toolEnvironment(world.env, task.tool);
+  const environment = toolEnvironment(world.env, task.tool, task.env);
   if ('problem' in environment) return { reason: 'tool-not-configured', detail: environment.problem };
   const { runId, step, attempt, startsWith, isolation, minFreeBytes } = task;
   const keepAs = startsWith.length === 0 ? null : `bases/${fileNameOf(runId)}/${step}`;

@@ -37,10 +37,15 @@ export interface NotConfigured {
   readonly problem: string;
 }
 
-/** Returns the environment of a tool, or what it lacks. */
+/**
+ * Returns the environment of a tool, or what it lacks.
+ *
+ * @param planned - what the plan gives to all that it starts; what keeps a tool from publishing wins
+ */
 export function toolEnvironment(
   worker: NodeJS.ProcessEnv,
   tool: Pick<Tool, 'name' | 'needs'>,
+  planned: Readonly<Record<string, string>> = {},
 ): ToolEnvironment | NotConfigured {
   for (const group of tool.needs) {
     if (group.some((name) => worker[name])) continue;
@@ -55,14 +60,21 @@ export function toolEnvironment(
   for (const name of needed) base[`PLANWRIGHT_SECRET_${name}`] = worker[name];
   return {
     base,
-    added: { ...gitVariables(tool.name), ...Object.fromEntries(needed.map((name) => [name, `\${${name}}`])) },
+    added: {
+      ...planned,
+      ...gitVariables(tool.name),
+      ...Object.fromEntries(needed.map((name) => [name, `\${${name}}`])),
+    },
     secrets: needed,
   };
 }
 
 /** Returns the environment of a check or a gate: no credentials at all. */
-export function checkEnvironment(worker: NodeJS.ProcessEnv): ToolEnvironment {
-  return toolEnvironment(worker, { name: 'check', needs: [] }) as ToolEnvironment;
+export function checkEnvironment(
+  worker: NodeJS.ProcessEnv,
+  planned: Readonly<Record<string, string>> = {},
+): ToolEnvironment {
+  return toolEnvironment(worker, { name: 'check', needs: [] }, planned) as ToolEnvironment;
 }
 
 function gitVariables(toolName: string): Record<string, string> {

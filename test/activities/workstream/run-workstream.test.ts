@@ -127,12 +127,16 @@ describe('an attempt', () => {
         'env | sort; git config --get-all credential.helper | wc -c; git push -q . HEAD:refs/heads/x || true; echo 1 > src/n',
         {
           tool: { needs: [['OTHER_KEY', 'MY_API_KEY']] },
+          env: { COLOUR: 'blue', GIT_TERMINAL_PROMPT: '1' },
         },
       );
       const logs = ended.calls[0]!.attempt.logs!;
       const said = readFileSync(join(at.home, 'runs', RUN, logs.stdout), 'utf8');
       expect(said).not.toMatch(/secret-1|secret-2|SSH_AUTH_SOCK/);
       expect(said).toMatch(/^MY_API_KEY=\*+$/m);
+      // Of the plan, but for what keeps a tool from publishing.
+      expect(said).toMatch(/^COLOUR=blue$/m);
+      expect(said).toMatch(/^GIT_TERMINAL_PROMPT=0$/m);
       const lacking = await at.run('true', { attempt: 2, tool: { needs: [['NOT_THERE']] } });
       expect(lacking.trouble).toMatchObject({
         reason: 'tool-not-configured',
