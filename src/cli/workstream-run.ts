@@ -7,6 +7,7 @@ import { findRun } from '../client/list-runs.js';
 import { readRun } from '../client/read-run.js';
 import { prepareSet, type SetOptions } from '../client/workstreams/prepare-set.js';
 import { compileForRun, startSet, type RunSetOptions } from '../client/workstreams/run-set.js';
+import { withLandings } from '../record/landings.js';
 import { readSetNote, setReportFiles } from '../record/set-report.js';
 import { hasWorkstreams, reportOf } from '../workstream/report/from-record.js';
 import { reportHtml } from '../workstream/report/html.js';
@@ -69,7 +70,7 @@ export async function printReport(world: World, run: string, flags: ReportFlags)
     const runId = await findRun(link, run);
     const { record } = await readRun(link, runId);
     mustHaveWorkstreams(runId, hasWorkstreams(record));
-    const report = reportOf(record, readSetNote(link.home, runId));
+    const report = reportOf(withLandings(link.home, record), readSetNote(link.home, runId));
     if (flags.json) printJson(world, report);
     else world.out.write(flags.html ? reportHtml(report, world.now()) : reportMarkdown(report, world.now()));
     return 0;
@@ -82,7 +83,7 @@ export async function showSet(world: World, run: string, json: boolean): Promise
     const runId = await findRun(link, run);
     const { record } = await readRun(link, runId);
     mustHaveWorkstreams(runId, hasWorkstreams(record));
-    const report = reportOf(record, readSetNote(link.home, runId));
+    const report = reportOf(withLandings(link.home, record), readSetNote(link.home, runId));
     if (json) {
       printJson(world, report.workstreams);
       return 0;

@@ -4,6 +4,7 @@
 import type { Client } from '@temporalio/client';
 import type { RunRecord } from '../plan/record.js';
 import { buildRecord } from '../record/build-record.js';
+import { keepLandings } from '../record/landings.js';
 import { readQuarantine } from '../record/notes.js';
 import { readRecord, UnreadableRecordError, writeRecord } from '../record/run-record.js';
 import { PlanwrightError } from './errors.js';
@@ -68,6 +69,7 @@ export async function finalRecord(
   if (written !== null) return written;
   const record = await answered(runId, () => buildRecord(client, runId, link.home));
   // Who asks wants the answer, also where there is no room to keep it: it can be built again.
+  await keepLandings(client, link.home, record).catch(() => undefined);
   await writeRecord(link.home, record).catch(() => undefined);
   return record;
 }

@@ -6,6 +6,7 @@ import type { Plan } from '../plan/plan.js';
 import type { RunRecord } from '../plan/record.js';
 import { askLeg, askRun } from './ask-run.js';
 import { closeOff, type Ending } from './close-off.js';
+import { keepLandings } from './landings.js';
 import { legOf } from './layout.js';
 import { mergeRecord, writeLegPart } from './legs.js';
 import { writeRecord } from './run-record.js';
@@ -54,8 +55,11 @@ async function withoutPlan(client: Client, runId: string): Promise<RunRecord> {
 /** Writes the record of a run from what its workflows know; for a further leg its part only. Safe to do twice. */
 export async function recordLeg(client: Client, home: string, workflowId: string): Promise<void> {
   const leg = legOf(workflowId);
-  if (leg === 0) await writeRecord(home, await buildRecord(client, workflowId, home));
-  else {
+  if (leg === 0) {
+    const record = await buildRecord(client, workflowId, home);
+    await keepLandings(client, home, record);
+    await writeRecord(home, record);
+  } else {
     const part = await askLeg(client, workflowId);
     await writeLegPart(home, part.head.runId, part);
   }

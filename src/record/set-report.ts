@@ -7,6 +7,7 @@ import type { RunRecord } from '../plan/record.js';
 import { EMPTY_NOTE, hasWorkstreams, reportOf, type SetNote } from '../workstream/report/from-record.js';
 import { reportHtml } from '../workstream/report/html.js';
 import { reportMarkdown } from '../workstream/report/markdown.js';
+import { withLandings } from './landings.js';
 import { runFiles } from './layout.js';
 import { writeWhole } from './whole-file.js';
 
@@ -41,7 +42,7 @@ export function readSetNote(home: string, runId: string): SetNote {
 export async function writeSetReport(home: string, record: RunRecord): Promise<SetReportFiles | null> {
   if (!hasWorkstreams(record)) return null;
   const { runId, endedAt, createdAt } = record.head;
-  const report = reportOf(record, readSetNote(home, runId));
+  const report = reportOf(withLandings(home, record), readSetNote(home, runId));
   const files = setReportFiles(home, runId);
   const now = endedAt ?? createdAt;
   await writeWhole(files.json, [`${JSON.stringify(report, null, 2)}\n`]);

@@ -1,10 +1,12 @@
 /**
  * Landing under fire: a worker killed (`kill -9`) at the moments of it, and two tools that want the same line.
  */
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { landingFile } from '../../src/record/landings.js';
 import { readWorkerRecord } from '../../src/server/worker-record.js';
+import type { LandingReport } from '../../src/workflows/landing-api.js';
 import type { SetReport } from '../../src/workstream/report/report.js';
 import { openShop, type Shop } from '../cli/a-shop.js';
 import { until } from '../support/processes.js';
@@ -106,6 +108,13 @@ test('two that start side by side and change the same line: the first lands, the
   expect(report.conflicts).toEqual([
     { workstream: 'ws-two', with: [], files: ['docs/page.txt'], kind: 'content', status: 'QUARANTINED' },
   ]);
+  // The whole of it lies in the run's directory, beside the record.
+  const landing = JSON.parse(
+    readFileSync(landingFile(shop.home.home, report.runId, 'landing'), 'utf8'),
+  ) as LandingReport;
+  expect(landing.conflicts).toMatchObject([{ patch: 'ws-two', conflict: { kind: 'content' } }]);
+  expect(landing.gateRuns.length).toBe(report.gateRuns.length);
+  expect(landing.gateRuns[0]).toMatchObject({ gate: 'sound', result: 'green' });
   expect(place.git('show', 'main:docs/page.txt')).toBe('of-one');
   expect((await shop.run('workstream', 'quarantine', 'last')).out).toMatch(
     /^ws-two {2}conflict {2}[^]*holds up ws-waits\n/,
