@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import stringWidth from 'string-width';
 import { expect, test } from 'vitest';
 import { paintFor } from '../../src/cli/paint.js';
 import { neutralise, Neutraliser, oneLine } from '../../src/cli/text/neutralise.js';
@@ -76,6 +77,11 @@ test('a stream reads the same wherever it is cut', () => {
     }),
     { numRuns: 1000 },
   );
+});
+
+test('each character takes the cells that it has on a terminal, also where no table is asked', () => {
+  const characters = Array.from({ length: 0x3000 }, (_, code) => String.fromCharCode(code)).slice(0x20);
+  expect(characters.filter((one) => widthOf(one) !== stringWidth(one))).toEqual([]);
 });
 
 test('text is measured in cells', () => {

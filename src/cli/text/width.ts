@@ -1,13 +1,27 @@
 /**
  * Text by the cells it takes on a terminal, not by its characters.
  */
-import stringWidth from 'string-width';
+import { createRequire } from 'node:module';
 
-const ASCII = /^[\x20-\x7e]*$/;
+/**
+ * Letters and signs of one cell each: Latin, Greek and Cyrillic, and what we draw with (dots, lines, blocks, marks). Not
+ * U+00AD and the combining ones.
+ */
+const PLAIN =
+  /^[\x20-\x7e\xa1-\xac\xae-\u02ff\u0391-\u0482\u048a-\u052f\u2010-\u2027\u2190-\u2193\u2500-\u259f▲▶▼◀●○◼✔✖✓✗]*$/;
+type Measure = (text: string) => number;
+let measure: Measure | null = null;
+
+/** Loaded for a text that needs it: its tables of emoji take longer to build than most commands run. */
+function measured(text: string): number {
+  measure ??= (createRequire(import.meta.url)('string-width') as { default: Measure }).default;
+  return measure(text);
+}
+
 const segments = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 /** Returns how many cells a text without line breaks takes. */
-export const widthOf = (text: string): number => (ASCII.test(text) ? text.length : stringWidth(text));
+export const widthOf = (text: string): number => (PLAIN.test(text) ? text.length : measured(text));
 
 /** Returns the text cut to at most `width` cells; what was cut shows as an ellipsis. */
 export function cut(text: string, width: number, ellipsis = '…'): string {

@@ -4,7 +4,7 @@
  * The full form brings its command, environment and paths. The short form brings files and instructions, and the tool's
  * adapter makes the command.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { environment, filledText, freeForm, text, texts, whole } from '../../plan/load/fields.js';
 
 const ID_PHRASE = 'an id of letters, digits, ".", "_" and "-", at most 128 characters';

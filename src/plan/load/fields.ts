@@ -1,7 +1,7 @@
 /**
  * The kinds of value a plan's fields hold. Each carries the phrase that completes "must be …" when it holds something else.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A text. */
 export const text = (phrase = 'a text') => z.string({ error: phrase });

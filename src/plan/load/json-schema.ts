@@ -1,7 +1,7 @@
 /**
  * The JSON Schema of plan files, for editors: made from the definition the loader reads with.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { planDocument } from './schema.js';
 import { STEP_TYPES } from './step-types/registry.js';
 

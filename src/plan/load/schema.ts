@@ -2,7 +2,7 @@
  * The plan document: every field, what it means and what it is when left out. The one definition: the loader reads
  * with it, and the JSON Schema that editors use is made from it.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { whyNotLeaseName } from '../lease-names.js';
 import { SCHEMA_VERSION } from './schema-version.js';
 import {

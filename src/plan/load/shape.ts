@@ -1,7 +1,7 @@
 /**
  * What the schema finds wrong with a document, in words; and the keys that the schema does not know.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { quote, quoteAll, show } from '../quote.js';
 import type { Finding, Findings } from './diagnostics.js';
 import type { PlanPath } from './places.js';

@@ -1,7 +1,7 @@
 /**
  * The bundle document: every field of a workstream, what it means and what it is when left out.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { amount, filledText, flag, freeForm, oneOf, text, texts, whole } from '../../plan/load/fields.js';
 import { pathFault, type PathFault } from '../scope.js';
 import { CAPABILITIES, GATE_TYPES, KINDS } from '../workstream.js';

@@ -1,7 +1,7 @@
 /**
  * The configuration document: every key, and what it is when left out. The one definition of it.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   amount,
   environment,

@@ -1,7 +1,7 @@
 /**
  * `uses: approval`: the run waits for a person to say yes, or which of several ways to go.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ApprovalWork, Choice } from '../../plan.js';
 import { quote, quoteAll } from '../../quote.js';
 import { filledText, whole } from '../fields.js';

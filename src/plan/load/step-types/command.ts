@@ -2,7 +2,7 @@
  * `uses: command`: a program is run. The default, and the form that plans have had from the beginning: its fields stand
  * in the step itself, not under `with`.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { OutputSource } from '../../plan.js';
 import { attemptFields, commandFields, everyStep } from '../schema.js';
 import { attemptsOf } from './attempts.js';

@@ -1,7 +1,7 @@
 /**
  * `uses: for_each`: one command for each item of a list that is known when the step starts.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { MAX_ITEMS } from '../../for-each.js';
 import { hasReferences, plainText } from '../../late.js';
 import type { Json, Step, StepId } from '../../plan.js';

@@ -1,7 +1,7 @@
 /**
  * `uses: landing`: the patches of the workstreams above it land on a branch, each through gates.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { filledText, flag, texts, whole } from '../fields.js';
 import { commandFields, everyStep, MAX_TIMER_SEC, MAX_WAIT_SEC } from '../schema.js';
 import { quote } from '../../quote.js';

@@ -2,7 +2,7 @@
  * `uses: plan`: another plan file is run as a part of this run, once or in rounds. It is read and checked together with
  * this one, so that nothing starts when anything below is wrong.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { hasReferences, plainText } from '../../late.js';
 import { counted, filledText, whole } from '../fields.js';
 import { attemptFields, everyStep, MAX_WAIT_SEC } from '../schema.js';

@@ -3,7 +3,7 @@
  *
  * A new type is one file beside the others and one line in `registry.ts`.
  */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { OutputSource, Plan, Priority, Retry, Work } from '../../plan.js';
 import type { Findings } from '../diagnostics.js';
 import type { PlanPath } from '../places.js';

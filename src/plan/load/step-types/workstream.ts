@@ -1,7 +1,7 @@
 /**
  * `uses: workstream`: a tool changes files in a worktree of its own, and what it wrote becomes a patch.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { executableTests } from '../../../workstream/acceptance.js';
 import { DEFAULT_FIX_LIMITS } from '../../../workstream/fix-loop.js';
 import { meansOf, packMeans } from '../../../workstream/means.js';
