@@ -12,6 +12,7 @@ test('the build makes a program that runs, leaves nothing of removed sources, an
   for (const name of [
     'bin',
     'config',
+    'plans',
     'scripts',
     'src',
     'package.json',
@@ -33,6 +34,16 @@ test('the build makes a program that runs, leaves nothing of removed sources, an
   const run = `import('${join(checkout, 'dist/bundle/main.js')}').then(({ main }) => main(['--version']))`;
   expect(execFileSync(process.execPath, ['-e', run], { encoding: 'utf8' })).toContain(version);
 
+  // The machine's form of the code is taken; one of other code is not, and does no harm.
+  const form = join(checkout, 'dist/bundle/main.cjs');
+  const loader = `import('${join(checkout, 'dist/os/load-bundle.mjs')}')`;
+  const look = `${loader}.then((os) => console.log(os.compileBundle(new URL('file://${form}')).cachedDataRejected))`;
+  const isRefused = (): string => execFileSync(process.execPath, ['-e', look], { encoding: 'utf8' }).trim();
+  expect(isRefused()).toBe('false');
+  writeFileSync(`${form}.cache`, 'no code');
+  expect(isRefused()).toBe('true');
+  expect(execFileSync(process.execPath, ['-e', run], { encoding: 'utf8' })).toContain(version);
+
   const bundle = join(checkout, 'dist/workflow-bundle.js');
   const made = statSync(bundle).mtimeMs;
   rmSync(join(checkout, 'src/extra.ts'));
@@ -46,4 +57,4 @@ test('the build makes a program that runs, leaves nothing of removed sources, an
   );
   build();
   expect(statSync(bundle).mtimeMs).not.toBe(made);
-});
+}, 180_000); // three builds
