@@ -49,7 +49,8 @@ try {
   );
   const base = hall.repo.commit('many', many);
   const attempt = async (n: number): Promise<void> => {
-    const ended = await hall.run('echo "print(1)" > src/app.py', { base, attempt: n });
+    const task = hall.taskOf('echo "print(1)" > src/app.py', { base, attempt: n });
+    const ended = await hall.act((given: typeof task) => hall.activities.runWorkstream(given), task);
     if (ended.outcome !== 'patched') throw new Error(ended.text);
   };
   await attempt(1);

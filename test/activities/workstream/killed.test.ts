@@ -38,7 +38,7 @@ afterEach(async () => {
 
 const folder = (): string => worktreesFolder(hall.home, repository.commonDir);
 const patches = (): string => join(hall.home, 'runs', RUN, 'steps', STEP, 'patches');
-const ids = (): string[] => (existsSync(folder()) ? readdirSync(join(folder(), '.own')) : []);
+const ids = (): string[] => (existsSync(join(folder(), '.own')) ? readdirSync(join(folder(), '.own')) : []);
 const noteSays = (state: string): boolean => {
   const [id] = ids();
   return (
