@@ -3,7 +3,7 @@
  * itself touched.
  */
 import { Command, CommanderError } from 'commander';
-import { commands, oldNames } from './commands.js';
+import { commands } from './commands.js';
 import { realWorld } from './real-world.js';
 import type { ExitCode, World } from './world.js';
 
@@ -39,17 +39,25 @@ async function run(argv: readonly string[], world: World): Promise<ExitCode> {
 }
 
 async function unknownCommand(wanted: string): Promise<Error> {
-  const [{ UsageError }, { nearest }] = await Promise.all([
+  const [{ UsageError }, { nearest }, { newNameOf }] = await Promise.all([
     import('./errors.js'),
     import('../plan/nearest.js'),
+    import('./old-names.js'),
   ]);
+  const now = newNameOf(wanted);
+  if (now?.includes(' ')) {
+    throw new UsageError(`there is no command "${wanted}"; did you mean "${now}"?`, [
+      `planwright ${now} --help    says what can be said there`,
+      'docs/migrating.md has every old command, flag and file, and what it is now',
+    ]);
+  }
   const meant =
-    oldNames[wanted] ??
+    now ??
     nearest(
       wanted,
       commands.map(({ name }) => name),
     );
-  const guess = meant === null || meant === undefined ? '' : `; did you mean "${meant}"?`;
+  const guess = meant === null ? '' : `; did you mean "${meant}"?`;
   return new UsageError(`there is no command "${wanted}"${guess}`, [
     'planwright --help    lists the commands',
   ]);

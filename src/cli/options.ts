@@ -61,3 +61,13 @@ export function positive(text: string): number {
     throw new InvalidArgumentError('It must be a whole number, 1 or more.');
   return value;
 }
+
+const UNITS: Readonly<Record<string, number>> = { m: 60e3, h: 3600e3, d: 86_400e3, w: 7 * 86_400e3 };
+
+/** `12h`, `30d`: in milliseconds. */
+export function ageOf(text: string): number {
+  const [, value, unit] = /^(\d+(?:\.\d+)?)(m|h|d|w)$/.exec(text) ?? [];
+  if (value === undefined || unit === undefined)
+    throw new InvalidArgumentError('It must be a number and m, h, d or w: 30d.');
+  return Number(value) * UNITS[unit]!;
+}

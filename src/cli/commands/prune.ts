@@ -6,7 +6,7 @@ import { prune as pruneRuns } from '../../client/prune.js';
 import { stateHome } from '../../home.js';
 import { examples, paintOf, print, printJson, type Host } from '../command.js';
 import { UsageError } from '../errors.js';
-import { addJson } from '../options.js';
+import { addJson, ageOf } from '../options.js';
 import { localTime, plural, size } from '../text/time.js';
 import type { ExitCode, World } from '../world.js';
 
@@ -60,15 +60,6 @@ async function prune(world: World, { olderThan, maxSize, dryRun, json }: Options
     `${dryRun ? 'would remove' : 'removed'} ${plural(done.removed.length, 'run')}, ${size(bytes)}; ${plural(done.kept, 'closed run')} (${size(done.keptBytes)}) and ${plural(done.open, 'open one')} stay`,
   );
   return 0;
-}
-
-const UNITS: Readonly<Record<string, number>> = { m: 60e3, h: 3600e3, d: 86_400e3, w: 7 * 86_400e3 };
-
-function ageOf(text: string): number {
-  const [, value, unit] = /^(\d+(?:\.\d+)?)(m|h|d|w)$/.exec(text) ?? [];
-  if (value === undefined || unit === undefined)
-    throw new InvalidArgumentError('It must be a number and m, h, d or w: 30d.');
-  return Number(value) * UNITS[unit]!;
 }
 
 const SIZES: Readonly<Record<string, number>> = { '': 1, K: 1e3, M: 1e6, G: 1e9, T: 1e12 };

@@ -1,0 +1,94 @@
+/**
+ * Who knows the older system finds the way: by what they type, and by docs/migrating.md.
+ */
+import { describe, expect, test } from 'vitest';
+import { commands } from '../../src/cli/commands.js';
+import { main } from '../../src/cli/main.js';
+import { newNameOf, newNames } from '../../src/cli/old-names.js';
+import { read } from '../checkout.js';
+import { aWorld } from './a-world.js';
+
+const page = read('docs/migrating.md');
+const hasCommand = (name: string): boolean => commands.some((one) => one.name === name);
+
+/** Says whether `planwright <words> --help` is help of a command of that name. */
+async function exists(words: readonly string[]): Promise<boolean> {
+  const world = aWorld();
+  const code = await main([...words, '--help'], world);
+  return code === 0 && world.out.text().startsWith(`Usage: planwright ${words.join(' ')}`);
+}
+
+const GROUPS = ['workstream', 'patch', 'worktree', 'lease', 'job', 'breaker'];
+/** `workstream run` of "workstream run --config x"; commands of groups have two words. */
+const commandIn = (text: string): string[] => {
+  const [first = '', second = ''] = text.split(/\s+/);
+  const isPair = GROUPS.includes(first) || (first === 'worker' && /^[a-z]+$/.test(second));
+  return isPair ? [first, second] : [first];
+};
+
+const named = [
+  ...new Set([...page.matchAll(/`planwright ([a-z][^`]*)`/g)].map(([, text]) => commandIn(text!).join(' '))),
+];
+
+// Jobs are a group of their own, with a page of tests of their own.
+test.each(named.filter((name) => !name.startsWith('job') || hasCommand('job')))(
+  'the page names "%s", and there is such a command',
+  async (name) => {
+    expect(await exists(name.split(' '))).toBe(true);
+  },
+);
+
+test.each(newNames.filter((name) => !name.startsWith('job') || hasCommand('job')))(
+  'an old name leads to "%s", and there is such a command',
+  async (name) => {
+    expect(await exists(commandIn(name))).toBe(true);
+  },
+);
+
+describe('an old name', () => {
+  const SCRIPTS = [
+    ...[
+      'run_workstream',
+      'execute_next_workstreams',
+      'track_workstream_status',
+      'sync_workstreams_to_github',
+    ],
+    ...[
+      'spec_to_workstream',
+      'validate_workstreams',
+      'uet_init_db',
+      'uet_spawn_workers',
+      'run_uet_workstreams',
+    ],
+    ...['simple_workstream_executor', 'uet_execute_workstreams', 'multi_agent_workstream_coordinator'],
+    ...['uet_workstream_loader', 'run-job', 'start-workers', 'core.engine', 'core.engine.orchestrator'],
+  ];
+
+  test.each(SCRIPTS)('"%s" is answered with the new one, and is on the page', async (script) => {
+    const world = aWorld();
+    expect(await main([script, '--dry-run'], world)).toBe(2);
+    expect(world.err.text()).toContain(`did you mean "${newNameOf(script)!}"?`);
+    expect(page).toContain(script);
+  });
+
+  test('is known in every spelling in which it was called', () => {
+    for (const form of [
+      'scripts/run_workstream.py',
+      'RunWorkstream',
+      'run-workstream',
+      'scripts.run_workstream',
+    ])
+      expect(newNameOf(form)).toBe('workstream run');
+    expect(newNameOf('__proto__')).toBeNull();
+    expect(newNameOf('nothing_of_the_kind')).toBeNull();
+  });
+});
+
+test('every flag of the older commands is on the page', () => {
+  const flags = [
+    ...['--var', '--db', '--ws-id', '--dry-run', '--parallel', '--max-workers', '--run-id', '--plan'],
+    ...['--workstreams-dir', '--resume', '--workstream', '--force', '--update', '--report', '--output'],
+    ...['--branch', '--dir', '--only', '--no-commit', '--agents', '--job-file', '--job-id'],
+  ];
+  for (const flag of flags) expect(page).toMatch(new RegExp(`${flag}\\b`));
+});
