@@ -145,6 +145,15 @@ describe('plans/test_fix_verify.json', () => {
     expect(out).not.toContain('still 1');
   });
 
+  test('retried after the last round it tests again', async () => {
+    const test = 'echo tested >> retried; [ -e mended ]';
+    expect((await shop.run(...loop(test, 'true', 2))).code).toBe(1);
+    writeFileSync(file('mended'), '');
+    const { code, err } = await shop.run('retry', 'last');
+    expect([code, err]).toEqual([0, expect.stringContaining('prepare  kept from')]);
+    expect(linesOf('retried')).toHaveLength(3);
+  });
+
   test('does not fix what is green', async () => {
     expect((await shop.run(...loop('true', 'touch was-fixed', 3))).code).toBe(0);
     expect(() => readFileSync(file('was-fixed'))).toThrow('ENOENT');
