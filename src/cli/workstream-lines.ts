@@ -2,6 +2,7 @@
  * Sets of workstreams as people and programs read them.
  */
 import type { PreparedSet } from '../client/workstreams/prepare-set.js';
+import { ANY_TOOL, routeTool } from '../workstream/tool/routing.js';
 import type { Paint } from './paint.js';
 import { oneLine } from './text/neutralise.js';
 import { plural } from './text/time.js';
@@ -46,6 +47,7 @@ export function planLines(prepared: PreparedSet, columns: number | null, paint: 
       selection.blocked.map(({ id, reason }) => `${id}: ${oneLine(reason)}`),
       paint,
     ),
+    ...section('done by another tool than they ask for', otherTools(prepared), paint),
     ...section(
       'malformed, and left out',
       set.malformed.map(
@@ -56,6 +58,15 @@ export function planLines(prepared: PreparedSet, columns: number | null, paint: 
   ];
   return lines.map(fit);
 }
+
+/** A line for each workstream that another tool does than it asks for: nobody should learn that from the bill. */
+export const otherTools = ({ selection, inForce }: PreparedSet): readonly string[] =>
+  selection.chosen.flatMap((workstream) => {
+    const { tool, note } = routeTool(workstream, inForce.settings.routing);
+    return note === null || workstream.tool === tool || workstream.tool === ANY_TOOL
+      ? []
+      : [`${workstream.id} goes to ${oneLine(tool)}: ${oneLine(note)}`];
+  });
 
 const section = (title: string, lines: readonly string[], paint: Paint): string[] =>
   lines.length === 0 ? [] : ['', paint.bold(title), ...lines.map((line) => `  ${line}`)];

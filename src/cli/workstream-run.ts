@@ -22,6 +22,7 @@ import { oneLine } from './text/neutralise.js';
 import { duration, plural } from './text/time.js';
 import { pad } from './text/width.js';
 import { toolWait } from './waits.js';
+import { otherTools } from './workstream-lines.js';
 import type { ExitCode, World } from './world.js';
 
 export interface RunFlags extends RunSetOptions {
@@ -39,6 +40,7 @@ export async function runSet(world: World, options: SetOptions, flags: RunFlags)
     tell(`${plural(set.malformed.length, 'malformed file')} left out: planwright workstream validate`);
   for (const { id, reason } of selection.blocked) tell(`blocked: ${id}: ${reason}`);
   if (selection.countedAsMet.length > 0) tell(`taken as done: ${selection.countedAsMet.join(', ')}`);
+  for (const line of otherTools(prepared)) tell(line);
   return withLink(world, (link) => {
     const { json, detach } = flags;
     const start = () => startSet(link, prepared, compiled);

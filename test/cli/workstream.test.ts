@@ -63,6 +63,16 @@ test('only what is asked for is planned; what it depends on counts as done, and 
   expect([slip.code, slip.err]).toEqual([2, expect.stringContaining('did you mean "ws-b"?')]);
 });
 
+test('who asks for a tool that may not be used is told which does the work instead', async () => {
+  bundle('ws-a');
+  bundle('ws-b', { tool: './my-own-tool.sh' });
+  const { out } = await run('plan');
+  expect(out).toContain(
+    'ws-b goes to aider: the tool "./my-own-tool.sh" is not among those that may be used',
+  );
+  expect(out).not.toContain('ws-a goes to');
+});
+
 test('a folder that is not there, and one without workstreams, are refused with a way out', async () => {
   const missing = await run('plan', 'nowhere');
   expect([missing.code, missing.err]).toEqual([

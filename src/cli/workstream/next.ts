@@ -18,6 +18,7 @@ import { oneLine } from '../text/neutralise.js';
 import { plural } from '../text/time.js';
 import { pad } from '../text/width.js';
 import type { ExitCode, World } from '../world.js';
+import { otherTools } from '../workstream-lines.js';
 import { optionsOf, type SetFlags } from './set-options.js';
 import { meant } from './status.js';
 
@@ -148,6 +149,7 @@ async function runOne(
     ({ runId } = started);
     return started;
   };
+  for (const line of otherTools(prepared)) tellTo(world)(line);
   await startAndFollow(world, link, { plan: compiled.plan, start, json, detach: false });
   const [id = ''] = options.only ?? [];
   const verdict = (await verdictsOfRun(link, runId))?.verdicts.get(id);

@@ -29,7 +29,7 @@ export interface Route {
 }
 
 /** A bundle's `tool` that leaves the choice to the rules. */
-const ANY_TOOL = 'auto';
+export const ANY_TOOL = 'auto';
 
 /** Chooses the tool of a workstream. */
 export function routeTool(
