@@ -18,6 +18,7 @@ import type { CommandWork } from '../plan/plan.js';
 import { paintOf, print, printJson, tellTo, withLink } from './command.js';
 import type { PlaceFlags, SubmitFlags } from './commands/job.js';
 import { printProblems, UsageError } from './errors.js';
+import { ofQueue } from './job-workers.js';
 import { oneLine } from './text/neutralise.js';
 import { plural, seconds } from './text/time.js';
 import { pad } from './text/width.js';
@@ -141,7 +142,7 @@ export async function submitFiles(
       return 0;
     }
     print(world, ...submittedLines(world, submitted));
-    if (places === 0) tellTo(world)('no workers are started: planwright job workers');
+    if (places === 0) tellTo(world)(`no workers are started: planwright job workers${ofQueue(flags.queue)}`);
     return 0;
   });
 }

@@ -6,7 +6,7 @@ import { idle } from '../client/jobs/idle.js';
 import { queueStats, type QueueStats } from '../client/jobs/list-jobs.js';
 import { readJob } from '../client/jobs/read-job.js';
 import { setWorkers, waitUntilEmpty } from '../client/jobs/workers.js';
-import { isFinal } from '../job/job.js';
+import { DEFAULT_QUEUE, isFinal } from '../job/job.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { print, printJson, printJsonLine, tellTo, withLink } from './command.js';
 import type { QueueFlags, WorkersFlags } from './commands/job.js';
@@ -15,6 +15,9 @@ import { openProgress, type JobProgress } from './job-progress.js';
 import { oneLine } from './text/neutralise.js';
 import { plural } from './text/time.js';
 import type { ExitCode, World } from './world.js';
+
+/** What a command that is to be typed needs beside, to be about this queue. */
+export const ofQueue = (queue: string): string => (queue === DEFAULT_QUEUE ? '' : ` --queue ${queue}`);
 
 const LOOK_MS = 500;
 
@@ -31,7 +34,7 @@ export async function runWorkers(world: World, flags: WorkersFlags): Promise<Exi
         print(
           world,
           `${plural(count, 'worker')} started for the queue "${queue}"`,
-          '  stop them: planwright job workers --stop',
+          `  stop them: planwright job workers --stop${ofQueue(queue)}`,
         );
       return 0;
     }
@@ -123,7 +126,12 @@ export async function waitForJobs(
           world,
           bad === 0
             ? 'all jobs have ended'
-            : `all jobs have ended, ${bad} of them badly: planwright job list --status failed`,
+            : `all jobs have ended, ${bad} of them badly: planwright job list --status failed${ofQueue(queue)}`,
+        );
+      const before = first.queue.failed + first.queue.cancelled;
+      if (before > 0 && !json)
+        tellTo(world)(
+          `${plural(before, 'job')} had failed or been cancelled before this began to wait, and ${before === 1 ? 'does' : 'do'} not count: planwright job wait <id> counts them`,
         );
       return bad === 0 ? 0 : 1;
     } finally {

@@ -11,6 +11,10 @@ export type JobId = string & { readonly __brand: 'JobId' };
 /** The queue of those who name none. */
 export const DEFAULT_QUEUE = 'default';
 
+/** Says whether a queue can be called so: it is part of the ids of workflows. */
+export const isQueueName = (text: string): boolean =>
+  /^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/.test(text) && !text.includes('..');
+
 export const PRIORITIES = ['critical', 'high', 'normal', 'low'] as const satisfies readonly Priority[];
 
 /** 0 goes first. */

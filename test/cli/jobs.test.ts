@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openJobs, type JobManager, type JobStatus } from '../../src/client.js';
@@ -107,6 +108,25 @@ describe('bad input is 2, and nothing is queued:', () => {
     expect([answer.code, answer.err]).toEqual([2, expect.stringContaining(message)]);
     expect((await json<{ total: number }>('job', 'list', '--queue', 'bad')).total).toBe(0);
   });
+
+  test('a pipe that nobody writes to, and a link that leads to itself', async () => {
+    execFileSync('mkfifo', [join(shop.folder, 'pipe.json')]);
+    symlinkSync('loop.json', join(shop.folder, 'loop.json'));
+    const pipe = await shop.run('job', 'submit', 'pipe.json');
+    expect([pipe.code, pipe.err]).toEqual([2, expect.stringContaining('it is a pipe, not a file')]);
+    const loop = await shop.run('job', 'submit', 'loop.json');
+    expect([loop.code, loop.err]).toEqual([2, expect.stringContaining('"loop.json" cannot be read')]);
+  });
+
+  test.each(['', 'a b', '../q', 'q"'])(
+    'a queue that cannot be called so, by any command: %j',
+    async (queue) => {
+      for (const command of [['list'], ['stats'], ['wait'], ['status', 'x'], ['cancel', 'x'], ['workers']]) {
+        const answer = await shop.run('job', ...command, '--queue', queue);
+        expect([answer.code, answer.err]).toEqual([2, expect.stringContaining('It must be letters, digits')]);
+      }
+    },
+  );
 });
 
 describe('the queue', () => {
@@ -192,6 +212,22 @@ describe('the queue', () => {
     });
     expect(read('robot-was-told')).toMatch(/Mend the door\.[^]*broken door/);
     await shop.run('job', 'workers', '--stop', '--queue', queue);
+  });
+});
+
+describe('what is said of a queue', () => {
+  test('names it in what is to be typed next', async () => {
+    const { err } = await shop.run('job', 'submit', file('said-1', 'exit 1'), '--queue', 'said');
+    expect(err).toContain('planwright job workers --queue said');
+    const { out } = await shop.run('job', 'workers', '--detach', '--queue', 'said');
+    expect(out).toContain('planwright job workers --stop --queue said');
+    expect((await shop.run('job', 'wait', 'said-1', '--queue', 'said')).code).toBe(1);
+  });
+
+  test('tells who waits for all of it that a job had failed before', async () => {
+    expect((await shop.run('job', 'wait', 'said-1', '--queue', 'said')).code).toBe(1);
+    const { err } = await shop.run('job', 'wait', '--queue', 'said');
+    expect(err).toContain('1 job had failed or been cancelled before this began to wait');
   });
 });
 

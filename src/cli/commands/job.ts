@@ -2,7 +2,7 @@
  * `planwright job`: calls of tools, one job each, run now or queued.
  */
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { DEFAULT_QUEUE, JOB_STATES, PRIORITIES, type JobState } from '../../job/job.js';
+import { DEFAULT_QUEUE, isQueueName, JOB_STATES, PRIORITIES, type JobState } from '../../job/job.js';
 import { PRESETS, STRATEGIES } from '../../job/retry.js';
 import type { Priority } from '../../plan/plan.js';
 import { examples, type Host } from '../command.js';
@@ -156,12 +156,18 @@ export interface WorkersFlags extends QueueFlags {
 }
 
 const addQueue = (command: Command): Command =>
-  addJson(command.option('--queue <name>', 'which queue', DEFAULT_QUEUE));
+  addJson(command.option('--queue <name>', 'which queue', queueName, DEFAULT_QUEUE));
 
 const addPlace = (command: Command): Command =>
   command
     .option('--root <repository>', 'where the jobs run, whatever they say themselves')
     .option('--config <file>', 'a configuration with tools of your own');
+
+function queueName(text: string): string {
+  if (!isQueueName(text))
+    throw new InvalidArgumentError('It must be letters, digits, "_", "." and "-", at most 32.');
+  return text;
+}
 
 function zeroOrMore(text: string): number {
   const value = Number(text);

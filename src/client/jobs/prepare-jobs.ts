@@ -2,16 +2,17 @@
  * From job files to what is submitted: read, checked, with all that the workflow needs. Starts nothing.
  */
 import { statSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { chainOf } from '../../job/escalation.js';
-import { DEFAULT_QUEUE, PRIORITIES, type Job } from '../../job/job.js';
+import { DEFAULT_QUEUE, isQueueName, PRIORITIES, type Job } from '../../job/job.js';
 import { loadJobs, readJob, type LoadedJob, type LoadedJobs } from '../../job/load/load-jobs.js';
 import { hasErrors, type Problem } from '../../plan/load/diagnostics.js';
 import type { Priority } from '../../plan/plan.js';
 import { quote } from '../../plan/quote.js';
 import { toolsOf, type Tools } from '../../workstream/tool/registry.js';
 import { PlanError, PlanwrightError } from '../errors.js';
+import { readPlanText } from '../load.js';
 import { settingsInForce } from '../workstreams/settings-file.js';
 import { contentHash } from './content-hash.js';
 import { noSuch, retryPolicyOf, rulesOf, type JobPolicy } from './policy.js';
@@ -56,7 +57,7 @@ export async function prepareFiles(files: readonly string[], options: PrepareOpt
   const tools = await toolsInForce(options);
   const paths = (await Promise.all(files.map((file) => filesAt(resolve(cwd, file))))).flat();
   const shown = paths.map((path) => relative(cwd, path) || path);
-  const readText = (file: string): Promise<string> => readFile(resolve(cwd, file), 'utf8');
+  const readText = (file: string): Promise<string> => readPlanText(resolve(cwd, file));
   return prepared(await loadJobs({ files: shown, readText, tools }), shown[0] ?? '', tools, options);
 }
 
@@ -73,7 +74,12 @@ async function toolsInForce({ home, cwd, root = '.', config }: PrepareOptions): 
 }
 
 async function filesAt(path: string): Promise<string[]> {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return [path];
+  // What cannot be looked at is said when it is read: with its name, as a wrong input.
+  const isFolder = await stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) return [path];
   const names = (await readdir(path)).filter((name) => /\.(json|ya?ml)$/i.test(name)).sort();
   if (names.length === 0)
     throw new PlanwrightError('bad-request', `there is no job file in "${path}"`, [
@@ -82,12 +88,11 @@ async function filesAt(path: string): Promise<string[]> {
   return names.map((name) => join(path, name));
 }
 
-const QUEUE = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/;
 const ID = /^[A-Za-z0-9._-]{1,128}$/;
 
 /** @throws PlanwrightError `bad-request` for a name that cannot be a queue's */
 export function assertQueue(queue: string): void {
-  if (QUEUE.test(queue) && !queue.includes('..')) return;
+  if (isQueueName(queue)) return;
   throw new PlanwrightError(
     'bad-request',
     `${quote(queue)} is no name of a queue: letters, digits, "_", "." and "-", at most 32`,
