@@ -31,6 +31,12 @@ export const addOnly = (command: Command): Command =>
     [],
   );
 
+/** What `--reason` says: it is kept for those who ask later, so a blank is none. */
+export function reasonText(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError('It must say something.');
+  return text;
+}
+
 export const collect = (text: string, before: readonly string[]): readonly string[] => [...before, text];
 
 export const addPriority = (command: Command): Command =>

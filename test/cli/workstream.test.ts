@@ -21,13 +21,15 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-async function run(...argv: string[]): Promise<Answer> {
+const run = (...argv: string[]): Promise<Answer> => runAny('workstream', ...argv);
+
+async function runAny(...argv: string[]): Promise<Answer> {
   const world = aWorld({
     env: { PLANWRIGHT_HOME: join(folder, 'home'), NO_COLOR: '1', LANG: 'C.UTF-8' },
     cwd: repository,
     terminal: false,
   });
-  const code = await main(['workstream', ...argv], world);
+  const code = await main(argv, world);
   return { code, out: world.out.text(), err: world.err.text() };
 }
 
@@ -71,6 +73,16 @@ test('who asks for a tool that may not be used is told which does the work inste
     'ws-b goes to aider: the tool "./my-own-tool.sh" is not among those that may be used',
   );
   expect(out).not.toContain('ws-a goes to');
+});
+
+test.each([
+  ['workstream', 'complete', 'last', 'ws-a'],
+  ['workstream', 'rollback', 'last', 'ws-a'],
+  ['breaker', 'open', 'aider'],
+  ['lease', 'release', 'gpu'],
+])('a reason that says nothing is none: %s %s', async (...argv) => {
+  const { code, err } = await runAny(...argv, '--reason', ' ');
+  expect([code, err]).toEqual([2, expect.stringContaining('It must say something.')]);
 });
 
 test('a folder that is not there, and one without workstreams, are refused with a way out', async () => {

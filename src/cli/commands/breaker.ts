@@ -11,7 +11,7 @@ import {
 import { currentActor } from '../../client/start-plan.js';
 import type { ByHand } from '../../workstream/breaker.js';
 import { examples, paintOf, print, printJson, withLink, type Host } from '../command.js';
-import { addJson } from '../options.js';
+import { addJson, reasonText } from '../options.js';
 import type { Paint } from '../paint.js';
 import { oneLine } from '../text/neutralise.js';
 import { localTime, plural, seconds } from '../text/time.js';
@@ -67,7 +67,7 @@ export function define(command: Command, host: Host): void {
       .command(what)
       .description(description)
       .argument('<tool>', TOOL)
-      .requiredOption('--reason <text>', 'why, for the record');
+      .requiredOption('--reason <text>', 'why, for the record', reasonText);
     addJson(move).action(async (tool: string, { json, reason }: Options) =>
       exit(
         await withLink(world, async (link) => {

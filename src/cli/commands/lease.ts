@@ -12,7 +12,7 @@ import {
 } from '../../client/leases.js';
 import { currentActor } from '../../client/start-plan.js';
 import { examples, paintOf, print, printJson, withLink, type Host } from '../command.js';
-import { addJson } from '../options.js';
+import { addJson, reasonText } from '../options.js';
 import type { Paint } from '../paint.js';
 import { oneLine } from '../text/neutralise.js';
 import { localTime, plural, seconds } from '../text/time.js';
@@ -56,7 +56,7 @@ export function define(command: Command, host: Host): void {
     .command('release')
     .description('take a lease away from whoever holds it; the next in the queue gets it')
     .argument('<name>', NAME)
-    .requiredOption('--reason <text>', 'why, for the record');
+    .requiredOption('--reason <text>', 'why, for the record', reasonText);
   addJson(release).action(async (text: string, { json, reason }: Options) =>
     exit(
       await withLink(world, async (link) => {

@@ -11,7 +11,7 @@ import { stepNamed } from '../../client/step-named.js';
 import { rollBack } from '../../client/workstreams/rollback.js';
 import type { ManualAction } from '../../plan/by-hand.js';
 import { print, printJson, withLink, type Host } from '../command.js';
-import { addJson } from '../options.js';
+import { addJson, reasonText } from '../options.js';
 import { startAndFollow } from '../start-and-follow.js';
 
 interface Flags {
@@ -46,7 +46,7 @@ const ACTIONS: readonly { readonly action: ManualAction; readonly says: string; 
 
 const RUN = ['<run>', 'id of an open run, a part of it, or "last"'] as const;
 const WORKSTREAM = ['<workstream>', 'its id, as "workstream show" has it'] as const;
-const REASON = ['--reason <text>', 'why, for the record'] as const;
+const REASON = ['--reason <text>', 'why, for the record', reasonText] as const;
 
 export function defineByHand(command: Command, { world, exit }: Host): void {
   for (const { action, says, done } of ACTIONS) {
