@@ -84,7 +84,7 @@ const NAMES: Readonly<Record<string, string>> = {
   run_job: 'job run',
   submit: 'job submit',
   submit_job: 'job submit',
-  'start-workers': 'worker list',
+  'start-workers': 'job workers',
   stats: 'job stats',
   queue: 'job list',
   // safe merge

@@ -79,6 +79,8 @@ describe('an old name', () => {
       'scripts.run_workstream',
     ])
       expect(newNameOf(form)).toBe('workstream run');
+    // The workers of jobs are those of a queue, not the processes that run plans.
+    for (const form of ['start-workers', 'start_workers']) expect(newNameOf(form)).toBe('job workers');
     expect(newNameOf('__proto__')).toBeNull();
     expect(newNameOf('nothing_of_the_kind')).toBeNull();
   });
