@@ -1,11 +1,12 @@
 /**
- * `planwright patch`: what tools wrote, kept in the repository under private refs.
+ * `planwright patch`: what tools wrote, kept in the repository under private refs; and patches from files.
  */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { listPatches, readPatch, restoreTo, type KeptPatch } from '../../client/workstreams/patches.js';
 import { examples, paintOf, print, printJson, type Host } from '../command.js';
 import { addJson } from '../options.js';
+import { defineApply } from '../patch-apply.js';
 import { oneLine } from '../text/neutralise.js';
 import { localTime, plural } from '../text/time.js';
 import { pad } from '../text/width.js';
@@ -18,7 +19,8 @@ interface Flags {
 
 const ROOT = ['--root <repository>', 'the repository (default: where you stand)'] as const;
 
-export function define(command: Command, { world, exit }: Host): void {
+export function define(command: Command, host: Host): void {
+  const { world, exit } = host;
   const rootOf = ({ root }: Pick<Flags, 'root'>): string => resolve(world.cwd, root ?? '.');
   const list = command
     .command('list')
@@ -68,10 +70,13 @@ export function define(command: Command, { world, exit }: Host): void {
     }
     exit(0);
   });
+  defineApply(command, host);
   examples(
     command,
     'planwright patch list',
     'planwright patch show <patch> | git apply --stat',
     'planwright patch restore <patch> ../what-it-wrote --json',
+    'planwright patch check patches --validate',
+    'planwright patch apply patches/*.patch --archive-dir patches/archive --failed-dir patches/failed',
   );
 }

@@ -87,7 +87,8 @@ const noSuchPatch = (id: string): PlanwrightError =>
     'planwright patch list    has them',
   ]);
 
-async function opened(root: string): Promise<Repository> {
+/** @throws PlanwrightError `bad-request` when there is no repository */
+export async function opened(root: string): Promise<Repository> {
   try {
     return await openRepository(root);
   } catch (error) {

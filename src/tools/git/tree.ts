@@ -42,7 +42,11 @@ export interface TreeChange {
 }
 
 /** Returns the paths that differ between two commits or trees; a renamed file is one that went and one that came. */
-export async function diffTrees(objects: Objects, before: string, after: string): Promise<TreeChange[]> {
+export async function diffTrees(
+  objects: Pick<Objects, 'git'>,
+  before: string,
+  after: string,
+): Promise<TreeChange[]> {
   const args = [
     'diff-tree',
     '-r',
