@@ -73,7 +73,7 @@ export async function openShop(env: NodeJS.ProcessEnv = {}): Promise<Shop> {
       world,
       done,
       said: (text) =>
-        until(`"${String(text)}" is said`, () => has(text), 30_000).catch((error: unknown) => {
+        until(`"${String(text)}" is said`, () => has(text), 60_000).catch((error: unknown) => {
           throw new Error(`${String(error)}\nwhat was said:\n${written()}`);
         }),
     };
