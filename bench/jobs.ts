@@ -2,7 +2,7 @@
  * What a long queue of jobs costs: `node scripts/run-ts.mjs bench/jobs.ts`. `JOBS` (2000) are queued, `PAST` (10000) have ended
  * before; `RUN` (20) of the queued ones are run for the order of their start. Prints one line for each figure.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,7 +14,7 @@ import { setWorkers } from '../src/client/jobs/workers.js';
 import { openLink } from '../src/client/open-link.js';
 import { PRIORITIES } from '../src/job/job.js';
 import type { Priority } from '../src/plan/plan.js';
-import { jobWorkflowId } from '../src/workflows/job-api.js';
+import { jobWorkflowId, queueWorkflowId } from '../src/workflows/job-api.js';
 import { Planwright } from './programs.js';
 
 const count = (name: string, otherwise: number): number => Number(process.env[name] ?? otherwise);
@@ -64,6 +64,10 @@ async function main(): Promise<void> {
       submitting += (await timed(() => submitJobs(link, batch))).took;
     }
     tell(`submit, ${JOBS} jobs in 4 batches`, JOBS / submitting, 'jobs/s');
+    const told = await (await link.client()).workflow.getHandle(queueWorkflowId('bench')).describe();
+    tell('events of the queue until then', told.historyLength, '');
+    const load = Number(readFileSync('/proc/loadavg', 'utf8').split(' ')[0]);
+    tell('load of the machine', load, '');
     const one = await prepare(['one-more'], 'bench', 'critical');
     tell('submit of one more', (await timed(() => submitJobs(link, one))).took * 1000, 'ms');
     const look = async (what: string): Promise<void> => {
@@ -80,8 +84,8 @@ async function main(): Promise<void> {
     tell('until the queue knew the last of them', arrival.took, 's');
     await setWorkers(link, 'bench', { places: 1, graceful: true });
     const began = performance.now();
-    const started = async () => (await readJob(link, 'bench', 'one-more'))?.started_at ?? null;
-    while ((await started()) === null) await sleep(5);
+    const run = async () => (await readJob(link, 'bench', 'critical-0'))?.run_id ?? null;
+    while ((await run()) === null) await sleep(20);
     tell(`time to start of the first of ${JOBS}`, performance.now() - began, 'ms');
     await submitJobs(link, await prepare(['urgent'], 'bench', 'critical'));
     while ((await queueStats(link, 'bench')).queue.completed < RUN) await sleep(200);

@@ -70,7 +70,9 @@ export class JobQueue {
   ageingMs: number;
   unknownMs: number;
   readonly #jobs: Map<string, QueuedJob>;
-  #running = 0;
+  /** Kept beside the jobs: a change must not cost a look at all of them. */
+  readonly #running = new Map<string, QueuedJob>();
+  readonly #counts: Record<QueuedJob['state'], number> = { waiting: 0, queued: 0, running: 0, 'told-off': 0 };
   /** Ids that are waited for and are not in the queue: to be looked for, or looked for already. */
   readonly #outside = new Map<string, 'to-find' | 'finding' | 'unknown' | 'open'>();
   /** Once those that are looked for are found: what is unknown then will not come any more. */
@@ -82,8 +84,8 @@ export class JobQueue {
     this.places = places;
     this.ageingMs = ageingMs;
     this.unknownMs = unknownMs;
-    this.#jobs = new Map(jobs.map((job) => [job.id, job]));
-    this.#running = jobs.filter(({ state }) => state === 'running').length;
+    this.#jobs = new Map();
+    for (const job of jobs) this.#set(job);
     for (const job of jobs) this.#lookOutside(job);
   }
 
@@ -97,7 +99,20 @@ export class JobQueue {
   }
 
   get running(): readonly QueuedJob[] {
-    return this.#running === 0 ? [] : [...this.#jobs.values()].filter(({ state }) => state === 'running');
+    return [...this.#running.values()];
+  }
+
+  count(state: QueuedJob['state']): number {
+    return this.#counts[state];
+  }
+
+  /** Returns those that come first by their own priority, in order: at most so many, of these states (of all when none is named). */
+  first(most: number, states: readonly string[]): { readonly ids: string[]; readonly known: number } {
+    const jobs = [...this.#jobs.values()].filter(
+      ({ state }) => state !== 'told-off' && (states.length === 0 || states.includes(state)),
+    );
+    jobs.sort((a, b) => (isBefore(a, a.rank, b, b.rank) ? -1 : 1));
+    return { ids: jobs.slice(0, most).map(({ id }) => id), known: jobs.length };
   }
 
   /** Takes in a job that wants to run. Who asks twice has not heard. */
@@ -133,7 +148,7 @@ export class JobQueue {
 
   /** Gives free places to those that come first. */
   grant(now: number): void {
-    const free = this.places - this.#running;
+    const free = this.places - this.#running.size;
     if (free <= 0) return;
     for (let count = 0; count < free; count += 1) {
       const next = this.#next(now);
@@ -233,14 +248,21 @@ export class JobQueue {
   }
 
   #set(job: QueuedJob): void {
-    if (this.#jobs.get(job.id)?.state === 'running') this.#running -= 1;
-    if (job.state === 'running') this.#running += 1;
+    const before = this.#jobs.get(job.id);
+    if (before !== undefined) this.#uncount(before);
+    this.#counts[job.state] += 1;
+    if (job.state === 'running') this.#running.set(job.id, job);
     this.#jobs.set(job.id, job);
   }
 
   #remove(job: QueuedJob): void {
-    if (job.state === 'running') this.#running -= 1;
+    this.#uncount(job);
     this.#jobs.delete(job.id);
+  }
+
+  #uncount({ id, state }: QueuedJob): void {
+    this.#counts[state] -= 1;
+    this.#running.delete(id);
   }
 
   #lookOutside({ waitsFor }: QueuedJob): void {

@@ -30,6 +30,8 @@ export interface JobInput {
   readonly queuedAt: number;
   /** How often the job ran before under this id. */
   readonly runsBefore: number;
+  /** Whoever submitted it asks the queue for its place, together with others: it asks only when nothing comes of that. */
+  readonly isAnnounced?: boolean;
   /** Absolute: where it runs. */
   readonly root: string;
   readonly actor: string;
@@ -110,6 +112,8 @@ export interface QueueInput {
 
 /** Signals of jobs to their queue. Each may come twice. */
 export const ASK_PLACE_SIGNAL = 'ask';
+/** Signal of who submits: the same for many jobs at once. Its argument is a list of `JobAsk`. */
+export const ASK_PLACES_SIGNAL = 'askMany';
 export const JOB_ENDED_SIGNAL = 'ended';
 export interface JobEndedRequest {
   readonly id: string;
@@ -138,6 +142,14 @@ export interface QueueView {
   readonly waiting: number;
   readonly queued: number;
   readonly running: readonly string[];
+}
+
+/** Query: those that come first by priority and time. Arguments: how many at most, and of which states (of all when empty). */
+export const FIRST_QUERY = 'first';
+export interface QueueFirst {
+  readonly ids: readonly string[];
+  /** How many the queue knows in these states, named or not. */
+  readonly known: number;
 }
 
 /** The memo of a queue's workflow: what can be read when no worker is there. */

@@ -21,6 +21,8 @@ import type { Activities } from '../activities/api.js';
 import { JobQueue, type JobAsk, type JobNews } from '../job/queue.js';
 import {
   ASK_PLACE_SIGNAL,
+  ASK_PLACES_SIGNAL,
+  FIRST_QUERY,
   GIVE_BACK_SIGNAL,
   JOB_ENDED_SIGNAL,
   jobWorkflowId,
@@ -30,6 +32,7 @@ import {
   SET_WORKERS_UPDATE,
   type JobActivities,
   type JobEndedRequest,
+  type QueueFirst,
   type QueueInput,
   type QueueMemo,
   type QueueView,
@@ -97,11 +100,11 @@ class Keeper {
   }
 
   #view(): QueueView {
-    const { name, places, ageingMs, jobs } = this.#queue.state();
+    const { name, places, ageingMs } = this.#queue;
     return {
       ...{ name, places, ageingMs },
-      waiting: jobs.filter(({ state }) => state === 'waiting').length,
-      queued: jobs.filter(({ state }) => state === 'queued').length,
+      waiting: this.#queue.count('waiting'),
+      queued: this.#queue.count('queued'),
       running: this.#queue.running.map(({ id }) => id),
     };
   }
@@ -111,11 +114,19 @@ class Keeper {
       this.#queue.ask(ask, Date.now());
       this.#news = true;
     });
+    setHandler(defineSignal<[readonly JobAsk[]]>(ASK_PLACES_SIGNAL), (asks) => {
+      const now = Date.now();
+      for (const ask of asks) this.#queue.ask(ask, now);
+      this.#news = true;
+    });
     setHandler(defineSignal<[JobEndedRequest]>(JOB_ENDED_SIGNAL), ({ id, execution, how }) => {
       this.#queue.end(id, execution, how);
       this.#news = true;
     });
     setHandler(defineQuery<QueueView>(QUEUE_QUERY), () => this.#view());
+    setHandler(defineQuery<QueueFirst, [number, readonly string[]]>(FIRST_QUERY), (most, states) =>
+      this.#queue.first(most, states),
+    );
     setHandler(
       defineUpdate<QueueView, [SetWorkersRequest]>(SET_WORKERS_UPDATE),
       (request) => this.#setWorkers(request),

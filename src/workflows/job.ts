@@ -28,10 +28,11 @@ import {
   type EscalationReason,
 } from '../job/escalation.js';
 import { PRIORITIES, rankOf, type FinalJobState, type JobState } from '../job/job.js';
-import { newQueue, type JobAsk, type JobEnding, type JobNews } from '../job/queue.js';
+import type { JobAsk, JobEnding, JobNews } from '../job/queue.js';
 import { packPlan } from '../plan/wire.js';
 import { RUN_WORKFLOW, type CancelRequest, type RunEnd, type RunInput } from './api.js';
 import { RUN_STATE, TOOL, WORKSTREAM } from './attributes.js';
+import { cancelNatively } from './cancel-natively.js';
 import {
   ASK_AGAIN_SIGNAL,
   ASK_PLACE_SIGNAL,
@@ -44,7 +45,6 @@ import {
   jobRunId,
   jobWorkflowId,
   NEWS_SIGNAL,
-  QUEUE_WORKFLOW,
   queueWorkflowId,
   type JobChange,
   type JobEnd,
@@ -52,12 +52,14 @@ import {
   type JobInput,
   type JobMemo,
   type JobView,
-  type QueueInput,
 } from './job-api.js';
 import { runEnding, type RunEnding } from './job-outcome.js';
+import { startQueue } from './start-queue.js';
 
 /** A queue that ends and a job that asks may cross so often. */
 const CROSSINGS = 20;
+/** So long a job trusts that who submitted it asks for its place. It asks itself then, in case that one died on the way. */
+const ANNOUNCED_MS = 10 * 60_000;
 
 /**
  * Runs a job to its end.
@@ -68,11 +70,13 @@ const CROSSINGS = 20;
 export async function runJob(input: JobInput): Promise<JobEnd> {
   const keeper = new JobKeeper(input);
   // A native cancel (Web UI, CLI) and the signal mean the same.
-  CancellationScope.current().cancelRequested.catch(() =>
-    keeper.cancel({ reason: 'canceled', actor: 'temporal' }),
-  );
+  const outer = CancellationScope.current();
+  outer.cancelRequested.catch(() => keeper.cancel({ reason: 'canceled', actor: 'temporal' }));
   const end = await CancellationScope.nonCancellable(() => keeper.run());
-  if (end.state === 'cancelled') throw new CancelledFailure(end.error ?? 'canceled');
+  if (end.state === 'cancelled') {
+    if (!outer.consideredCancelled) await cancelNatively(outer, 'end the job as canceled');
+    throw new CancelledFailure(end.error ?? 'canceled');
+  }
   if (end.state !== 'failed') return end;
   throw ApplicationFailure.create({
     message: end.error ?? 'the job failed',
@@ -101,12 +105,15 @@ class JobKeeper {
   #cancel: Required<CancelRequest> | null = null;
   #news: JobNews | null = null;
   #asksAgain = false;
+  /** That another asks for its place: the first time only. */
+  #trusts: boolean;
   /** Ends what runs now. */
   #stop: ((how: Stop) => void) | null = null;
 
   constructor(input: JobInput) {
     this.#input = input;
     this.#runs = input.runsBefore;
+    this.#trusts = input.isAnnounced === true;
     this.#state = input.dependsOn.length === 0 ? 'queued' : 'waiting';
     this.#changes.push({ at: input.queuedAt, state: this.#state, reason: null });
     setHandler(defineQuery<JobView>(JOB_QUERY), () => this.#view());
@@ -143,8 +150,12 @@ class JobKeeper {
   async #turn(): Promise<Exclude<JobNews, { kind: 'queued' }> | null> {
     this.#news = null;
     this.#asksAgain = false;
+    const isOver = (): boolean => this.#news !== null || this.#cancel !== null || this.#asksAgain;
+    const trusts = this.#trusts;
+    this.#trusts = false;
+    if (trusts && (await condition(isOver, ANNOUNCED_MS))) return this.#news;
     if (this.#cancel === null) await this.#ask();
-    await condition(() => this.#news !== null || this.#cancel !== null || this.#asksAgain);
+    await condition(isOver);
     return this.#news;
   }
 
@@ -183,6 +194,7 @@ class JobKeeper {
       priority: rule.priority,
       dependsOn: [],
       queuedAt: Date.now(),
+      isAnnounced: false,
       retry,
     });
     return this.#finish('escalated', ending.message);
@@ -323,24 +335,3 @@ class JobKeeper {
 }
 
 const cancelText = ({ reason, actor }: Required<CancelRequest>): string => `canceled by ${actor}: ${reason}`;
-
-/** Starts the workflow of a queue; false when it is there already. */
-async function startQueue(queue: string, ask: JobAsk): Promise<boolean> {
-  const input: QueueInput = { state: newQueue(queue), ask };
-  try {
-    const keeper = await startChild(QUEUE_WORKFLOW, {
-      workflowId: queueWorkflowId(queue),
-      args: [input],
-      memo: { places: 0 },
-      // It belongs to everybody who asks it, not to the first of them.
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-      cancellationType: ChildWorkflowCancellationType.ABANDON,
-      staticSummary: `jobs of the queue ${queue}`.slice(0, 200),
-    });
-    keeper.result().catch(() => undefined);
-    return true;
-  } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
-    throw error;
-  }
-}

@@ -20,6 +20,7 @@ import { stepRecord } from '../plan/view.js';
 import { unpackPlan } from '../plan/wire.js';
 import { LEG_EVENTS, type LegInput, type RunEnd, type RunInput } from './api.js';
 import { FAILED_STEP, RUN_STATE } from './attributes.js';
+import { cancelNatively } from './cancel-natively.js';
 import { ChunkStore } from './chunks.js';
 import { judgeFor } from './judge.js';
 import { Leg } from './leg.js';
@@ -130,7 +131,7 @@ async function endRun(end: RunEnd, only: StepRecord | null, outer: CancellationS
     case 'succeeded':
       return { ...end, ...(only === null ? {} : { only }) };
     case 'canceled':
-      if (!outer.consideredCancelled) await cancelNatively(outer);
+      if (!outer.consideredCancelled) await cancelNatively(outer, 'end the run as canceled');
       throw new CancelledFailure(head.message ?? 'canceled');
     default:
       throw ApplicationFailure.create({
@@ -141,17 +142,4 @@ async function endRun(end: RunEnd, only: StepRecord | null, outer: CancellationS
         details: report === undefined ? (only === null ? [head] : [head, only]) : [head, only, report],
       });
   }
-}
-
-/** Only a native request lets a workflow end as Canceled; after the signal alone we make one ourselves. */
-async function cancelNatively(outer: CancellationScope): Promise<void> {
-  const { workflowId, runId } = workflowInfo();
-  const activities = proxyActivities<Activities>({
-    activityId: 'request-cancel',
-    summary: 'end the run as canceled',
-    startToCloseTimeout: '10s',
-    scheduleToCloseTimeout: '60s',
-  });
-  await activities.requestCancel({ runId: workflowId, temporalRunId: runId }).catch(() => undefined);
-  await CancellationScope.nonCancellable(() => condition(() => outer.consideredCancelled, 10_000));
 }

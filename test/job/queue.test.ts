@@ -55,6 +55,19 @@ describe('order', () => {
     expect(q.told(2)).toEqual(['a go', 'b go', 'late go']);
   });
 
+  test('is that of the list of who comes first, of all or of some states; counts go with each change', () => {
+    const q = aQueue(1);
+    q.ask(ask('low', { rank: 3 }), after('below', 'low'), ask('b'), ask('a'), ask('top', { rank: 0 }));
+    q.told();
+    expect(q.queue.first(3, [])).toEqual({ ids: ['top', 'a', 'b'], known: 5 });
+    expect(q.queue.first(1, ['queued'])).toEqual({ ids: ['a'], known: 3 });
+    q.end('top');
+    q.end('low', 'failed');
+    const counts = ['waiting', 'queued', 'running', 'told-off'] as const;
+    expect(counts.map((state) => q.queue.count(state))).toEqual([0, 2, 0, 1]);
+    expect(q.queue.first(9, [])).toEqual({ ids: ['a', 'b'], known: 2 });
+  });
+
   test('no more than the places run, and a place that is free goes to the next', () => {
     const q = aQueue(2);
     q.ask(ask('a'), ask('b'), ask('c'));

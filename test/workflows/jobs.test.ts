@@ -3,6 +3,7 @@ import {
   WithStartWorkflowOperation,
   type WorkflowFailedError,
   type WorkflowHandle,
+  type WorkflowHandleWithFirstExecutionRunId,
 } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
@@ -11,6 +12,8 @@ import { DEFAULT_RULES } from '../../src/job/escalation.js';
 import { newQueue } from '../../src/job/queue.js';
 import { PRESETS } from '../../src/job/retry.js';
 import {
+  ASK_AGAIN_SIGNAL,
+  ASK_PLACES_SIGNAL,
   CANCEL_JOB_SIGNAL,
   JOB_QUERY,
   JOB_WORKFLOW,
@@ -67,7 +70,7 @@ function aQueue() {
     async submit(
       id: string,
       over: Partial<JobInput> & { readonly document?: object } = {},
-    ): Promise<WorkflowHandle> {
+    ): Promise<WorkflowHandleWithFirstExecutionRunId> {
       const { document = {}, ...rest } = over;
       const input: JobInput = {
         queue,
@@ -184,6 +187,16 @@ describe('canceling', () => {
     await q.replays('a');
   });
 
+  test('by the signal alone ends a job as canceled, too', async () => {
+    const q = aQueue();
+    const handle = await q.submit('a');
+    await eventually(() => q.stateOf('a')).toBe('queued');
+    await handle.signal(CANCEL_JOB_SIGNAL, { reason: 'not needed', actor: 'ann' });
+    await expect(handle.result()).rejects.toThrow('cancel');
+    expect((await handle.describe()).status.name).toBe('CANCELLED');
+    await q.replays('a');
+  });
+
   test('a job at work ends its command first, and fails those that wait for it', async () => {
     const q = aQueue();
     await q.workers(2);
@@ -196,6 +209,43 @@ describe('canceling', () => {
     await expect(handle.result()).rejects.toThrow('cancel');
     expect(await endOf(below)).toMatchObject({ state: 'failed', error: 'dependency "a" was cancelled' });
     await q.replays('a', 'b');
+  });
+});
+
+describe('jobs that were announced', () => {
+  test('do not ask themselves: one message asks for all of them, and may come twice', async () => {
+    const q = aQueue();
+    await q.workers(1);
+    const handles = [
+      await q.submit('a', { isAnnounced: true }),
+      await q.submit('b', { isAnnounced: true, dependsOn: ['a'] }),
+    ];
+    await eventually(() => q.stateOf('b')).toBe('waiting');
+    expect(await q.view()).toMatchObject({ queued: 0, waiting: 0 });
+    const asks = handles.map(({ firstExecutionRunId }, at) => ({
+      id: 'ab'[at]!,
+      execution: firstExecutionRunId,
+      ...{ rank: 2, queuedAt: at, dependsOn: at === 0 ? [] : ['a'] },
+    }));
+    await q.keeper().signal(ASK_PLACES_SIGNAL, asks);
+    const command = await q.commandOf('a');
+    await q.keeper().signal(ASK_PLACES_SIGNAL, asks);
+    await eventually(q.view).toMatchObject({ queued: 0, waiting: 1, running: ['a'] });
+    command.succeed();
+    (await q.commandOf('b')).succeed();
+    expect(await handles[1]!.result()).toMatchObject({ state: 'completed' });
+    await q.replays('a', 'b');
+  });
+
+  test('ask themselves when they are told to, as nobody did', async () => {
+    const q = aQueue();
+    await q.workers(1);
+    const handle = await q.submit('a', { isAnnounced: true });
+    await eventually(() => q.stateOf('a')).toBe('queued');
+    await handle.signal(ASK_AGAIN_SIGNAL);
+    (await q.commandOf('a')).succeed();
+    expect(await handle.result()).toMatchObject({ state: 'completed' });
+    await q.replays('a');
   });
 });
 

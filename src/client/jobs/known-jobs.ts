@@ -1,7 +1,7 @@
 /**
  * What the server knows of jobs by their ids, before they are submitted.
  */
-import type { Client } from '@temporalio/client';
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { JOB_WORKFLOW, jobPrefix, jobWorkflowId, type JobMemo } from '../../workflows/job-api.js';
 import { isNotFound } from '../follow.js';
 import type { PreparedJob } from './prepare-jobs.js';
@@ -11,6 +11,8 @@ export interface KnownJob {
   readonly isOpen: boolean;
   /** How often it has been run. */
   readonly runs: number;
+  /** Of its newest workflow. */
+  readonly execution: string;
 }
 
 /** So many ids are asked for one by one; for more, a list of all jobs takes less time. */
@@ -31,8 +33,7 @@ export async function known(
 /** Returns what is known of one job; null for none. */
 export async function knownJob(client: Client, queue: string, id: string): Promise<KnownJob | null> {
   try {
-    const { memo, status } = await client.workflow.getHandle(jobWorkflowId(queue, id)).describe();
-    return knownBy(memo as unknown as JobMemo, status.name);
+    return knownBy(await client.workflow.getHandle(jobWorkflowId(queue, id)).describe());
   } catch (error) {
     if (isNotFound(error)) return null;
     throw error;
@@ -47,16 +48,24 @@ async function listed(
   const jobs = new Map<string, KnownJob>();
   const prefix = jobPrefix(queue);
   const query = `WorkflowType = "${JOB_WORKFLOW}" AND WorkflowId STARTS_WITH "${prefix}"`;
-  for await (const { workflowId, memo, status } of client.workflow.list({ query, pageSize: 1_000 })) {
-    const id = workflowId.slice(prefix.length);
+  for await (const info of client.workflow.list({ query, pageSize: 1_000 })) {
+    const id = info.workflowId.slice(prefix.length);
     // Newest first: of an id that was run several times the last one counts.
-    if (ids.has(id) && !jobs.has(id)) jobs.set(id, knownBy(memo as unknown as JobMemo, status.name));
+    if (ids.has(id) && !jobs.has(id)) jobs.set(id, knownBy(info));
   }
   return jobs;
 }
 
-const knownBy = (memo: JobMemo, status: string): KnownJob => ({
-  memo,
-  isOpen: status === 'RUNNING' || status === 'PAUSED',
-  runs: Number(/~(\d+)\.[^~]*$/.exec(memo.run ?? '')?.[1] ?? memo.runsBefore),
-});
+function knownBy({
+  runId,
+  memo: rawMemo,
+  status: { name: status },
+}: Pick<WorkflowExecutionInfo, 'runId' | 'memo' | 'status'>): KnownJob {
+  const memo = rawMemo as unknown as JobMemo;
+  return {
+    memo,
+    isOpen: status === 'RUNNING' || status === 'PAUSED',
+    runs: Number(/~(\d+)\.[^~]*$/.exec(memo.run ?? '')?.[1] ?? memo.runsBefore),
+    execution: runId,
+  };
+}

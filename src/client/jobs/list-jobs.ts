@@ -6,10 +6,13 @@ import { isFinal, type JobState } from '../../job/job.js';
 import { rfc3339 } from '../../plan/event.js';
 import { RUN_STATE } from '../../workflows/attributes.js';
 import {
+  FIRST_QUERY,
   JOB_WORKFLOW,
   jobPrefix,
+  jobWorkflowId,
   queueWorkflowId,
   type JobMemo,
+  type QueueFirst,
   type QueueMemo,
 } from '../../workflows/job-api.js';
 import { isNotFound } from '../follow.js';
@@ -44,19 +47,72 @@ export interface JobList {
 
 const DEFAULT_LIMIT = 100;
 const PAGE = 1_000;
+/** So many are read whole and sorted here; of more, the queue is asked which come first. */
+const FEW = 200;
+const ASK_MS = 3_000;
 
 export async function listJobs(link: Link, queue: string, filter: JobFilter = {}): Promise<JobList> {
   const client = await link.client();
   const { status, limit = DEFAULT_LIMIT } = filter;
-  const open = status === undefined || !isFinal(status) ? await openJobs(client, queue, status) : [];
-  const openFirst = open.sort(inQueueOrder).slice(0, limit);
+  const { jobs: openFirst, total: openTotal } =
+    status === undefined || !isFinal(status)
+      ? await firstOpen(client, queue, status, limit)
+      : { jobs: [], total: 0 };
   const left = limit - openFirst.length;
   const ended = status === undefined || isFinal(status) ? endedQuery(queue, status) : null;
   const [closed, closedTotal] =
     ended === null
       ? [[], 0]
       : await Promise.all([left > 0 ? newest(client, queue, ended, left) : [], counted(client, ended)]);
-  return { jobs: [...openFirst, ...closed.sort(inQueueOrder)], total: open.length + closedTotal };
+  return { jobs: [...openFirst, ...closed.sort(inQueueOrder)], total: openTotal + closedTotal };
+}
+
+/** Returns the open jobs that come first, with how many there are. */
+async function firstOpen(
+  client: Client,
+  queue: string,
+  status: JobState | undefined,
+  limit: number,
+): Promise<JobList> {
+  const isOfRuns = status === 'running' || status === 'retry'; // of these there are as many as workers
+  const total = isOfRuns ? 0 : await counted(client, openQuery(queue, status));
+  if (total > FEW && limit <= FEW) {
+    const first = await firstByQueue(client, queue, status, limit);
+    if (first !== null && first.known >= total) {
+      const jobs = await withRetries(client, await namedJobs(client, queue, first.ids));
+      const fitting = jobs.filter((job) => status === undefined || job.status === status);
+      return { jobs: fitting.sort(inQueueOrder), total };
+    }
+  }
+  const open = (await openJobs(client, queue, status)).sort(inQueueOrder);
+  return { jobs: open.slice(0, limit), total: open.length };
+}
+
+/** Returns the names of those that come first: the server cannot sort, the queue can. Null when it does not answer. */
+async function firstByQueue(
+  client: Client,
+  queue: string,
+  status: JobState | undefined,
+  limit: number,
+): Promise<QueueFirst | null> {
+  return client
+    .withDeadline(Date.now() + ASK_MS, () =>
+      client.workflow
+        .getHandle(queueWorkflowId(queue))
+        .query<QueueFirst, [number, readonly string[]]>(
+          FIRST_QUERY,
+          limit,
+          status === undefined ? [] : [status],
+        ),
+    )
+    .catch(() => null);
+}
+
+/** Reads open jobs by their names. */
+async function namedJobs(client: Client, queue: string, ids: readonly string[]): Promise<ListedJob[]> {
+  const names = ids.map((id) => `"${jobWorkflowId(queue, id)}"`).join(', ');
+  const query = `WorkflowId IN (${names}) AND ExecutionStatus = "Running"`;
+  return newest(client, queue, query, ids.length);
 }
 
 export interface QueueStats {
@@ -154,14 +210,19 @@ async function openJobs(
   const jobs: ListedJob[] = [];
   for await (const info of client.workflow.list({ query: openQuery(queue, only), pageSize: PAGE }))
     jobs.push(listed(queue, info));
-  const seen = await Promise.all(
+  const seen = await withRetries(client, jobs);
+  return wanted.length === 0 ? seen : seen.filter(({ status }) => wanted.includes(status));
+}
+
+/** Says of jobs at work whether they wait for their next try: one question for each of them. */
+function withRetries(client: Client, jobs: readonly ListedJob[]): Promise<ListedJob[]> {
+  return Promise.all(
     jobs.map(async (job): Promise<ListedJob> => {
       if (job.status !== 'running') return job;
       const live = await liveOf(client, job.run_id);
       return live?.waits === true ? { ...job, status: 'retry' } : job;
     }),
   );
-  return wanted.length === 0 ? seen : seen.filter(({ status }) => wanted.includes(status));
 }
 
 async function newest(client: Client, queue: string, query: string, limit: number): Promise<ListedJob[]> {

@@ -2,11 +2,22 @@
  * Submits jobs. Each is one start of a workflow under the job's id: there is no moment in which it is half there.
  */
 import type { Client } from '@temporalio/client';
+import { rankOf } from '../../job/job.js';
+import { newQueue, type JobAsk } from '../../job/queue.js';
 import { packageVersion } from '../../package.js';
 import { quote } from '../../plan/quote.js';
 import { TASK_QUEUE } from '../../workflows/api.js';
 import { RUN_STATE, TOOL, WORKSTREAM } from '../../workflows/attributes.js';
-import { JOB_WORKFLOW, jobWorkflowId, type JobInput, type JobMemo } from '../../workflows/job-api.js';
+import {
+  ASK_PLACES_SIGNAL,
+  JOB_WORKFLOW,
+  jobWorkflowId,
+  QUEUE_WORKFLOW,
+  queueWorkflowId,
+  type JobInput,
+  type JobMemo,
+  type QueueInput,
+} from '../../workflows/job-api.js';
 import { PlanwrightError } from '../errors.js';
 import type { Link } from '../link.js';
 import { currentActor } from '../start-plan.js';
@@ -36,6 +47,8 @@ export interface Submitted {
 const START_MS = 30_000;
 /** Starts on their way at once: the server has one database. */
 const AT_ONCE = 32;
+/** Jobs that one message asks places for. */
+const ANNOUNCED_AT_ONCE = 200;
 
 /**
  * Submits jobs, in their order.
@@ -61,21 +74,55 @@ export async function submitJobs(
   // One after the other in time, so that those of one priority run in the order in which they were named.
   const now = Date.now();
   const answers = new Array<Submitted>(jobs.length);
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    for (let at = next++; at < jobs.length; at = next++)
-      answers[at] = await submitOne(
-        link,
-        client,
-        jobs[at]!,
-        now + at,
-        before.get(jobs[at]!.input.job.id),
-        options,
-      );
-  };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, jobs.length) }, lane));
+  for (let from = 0; from < jobs.length; from += ANNOUNCED_AT_ONCE) {
+    const to = Math.min(from + ANNOUNCED_AT_ONCE, jobs.length);
+    const asks: JobAsk[] = [];
+    let next = from;
+    const lane = async (): Promise<void> => {
+      for (let at = next++; at < to; at = next++) {
+        const job = jobs[at]!;
+        const { answer, ask } = await submitOne(
+          link,
+          client,
+          job,
+          now + at,
+          before.get(job.input.job.id),
+          options,
+        );
+        answers[at] = answer;
+        if (ask !== null) asks.push(ask);
+      }
+    };
+    const lanes = await Promise.allSettled(Array.from({ length: Math.min(AT_ONCE, to - from) }, lane));
+    await announce(client, queue, asks); // also when one of them failed: the others are there
+    for (const one of lanes) if (one.status === 'rejected') throw one.reason;
+  }
   await ready;
   return answers;
+}
+
+/** Asks the queue for the places of jobs that are there, with one message for all of them. */
+async function announce(client: Client, queue: string, asks: readonly JobAsk[]): Promise<void> {
+  const [first] = asks;
+  if (first === undefined) return;
+  const input: QueueInput = { state: newQueue(queue), ask: first };
+  await client.withDeadline(Date.now() + START_MS, () =>
+    client.workflow.signalWithStart(QUEUE_WORKFLOW, {
+      taskQueue: TASK_QUEUE,
+      workflowId: queueWorkflowId(queue),
+      args: [input],
+      memo: { places: 0 },
+      staticSummary: `jobs of the queue ${queue}`.slice(0, 200),
+      signal: ASK_PLACES_SIGNAL,
+      signalArgs: [asks],
+    }),
+  );
+}
+
+/** What became of a job, and what its queue is to be asked for it; null for one that the queue knows. */
+interface Started {
+  readonly answer: Submitted;
+  readonly ask: JobAsk | null;
 }
 
 async function submitOne(
@@ -85,25 +132,36 @@ async function submitOne(
   queuedAt: number,
   before: KnownJob | undefined,
   options: SubmitOptions,
-): Promise<Submitted> {
+): Promise<Started> {
   const { job, priority, dependsOn, queue } = prepared.input;
-  const answer = (how: Submitted['how']): Submitted => ({ id: job.id, how, priority, dependsOn });
+  const answer = (how: Submitted['how'], execution: string | null, since = queuedAt): Started => ({
+    answer: { id: job.id, how, priority, dependsOn },
+    ask:
+      execution === null
+        ? null
+        : { id: job.id, execution, rank: rankOf(priority), queuedAt: since, dependsOn },
+  });
   let other = before;
   for (;;) {
     if (other === undefined) {
-      if (await start(client, prepared, queuedAt, 0, options)) return answer('new');
+      const execution = await start(client, prepared, queuedAt, 0, options);
+      if (execution !== null) return answer('new', execution);
       other = await known(client, queue, [prepared]).then((jobs) => jobs.get(job.id));
       continue;
     }
     const isSame = other.memo.hash === prepared.hash;
     if (!isSame && options.force !== true) assertSame(prepared, other);
-    if (isSame && (other.isOpen || (options.again !== true && options.force !== true))) return answer('same');
+    if (isSame && (other.isOpen || (options.again !== true && options.force !== true))) {
+      // Who submitted it may have died before the queue heard of it.
+      const isUnheard = other.isOpen && other.memo.run === null;
+      return answer('same', isUnheard ? other.execution : null, other.memo.queuedAt);
+    }
     // Two copies must never be at work at once: the old one is dead before the new one is there.
     if (other.isOpen) {
       await cancelJob(link, queue, job.id, { reason: 'replaced', actor: options.actor ?? currentActor() });
     }
-    if (await start(client, prepared, queuedAt, other.runs, options, true))
-      return answer(isSame ? 'again' : 'replaced');
+    const execution = await start(client, prepared, queuedAt, other.runs, options, true);
+    if (execution !== null) return answer(isSame ? 'again' : 'replaced', execution);
     other = await known(client, queue, [prepared]).then((jobs) => jobs.get(job.id));
   }
 }
@@ -118,7 +176,7 @@ function assertSame(prepared: PreparedJob, other: KnownJob): void {
   );
 }
 
-/** Starts the workflow; false when one of the id is there. */
+/** Starts the workflow and returns its execution; null when one of the id is there. */
 async function start(
   client: Client,
   { input, hash }: PreparedJob,
@@ -126,12 +184,13 @@ async function start(
   runsBefore: number,
   { actor }: SubmitOptions,
   isAgain = false,
-): Promise<boolean> {
+): Promise<string | null> {
   const { queue, job, priority, dependsOn } = input;
   const whole: JobInput = {
     ...input,
     queuedAt,
     runsBefore,
+    isAnnounced: true,
     actor: actor ?? currentActor(),
     engineVersion: packageVersion(),
   };
@@ -140,7 +199,7 @@ async function start(
     run: null,
   };
   try {
-    await client.withDeadline(Date.now() + START_MS, () =>
+    const handle = await client.withDeadline(Date.now() + START_MS, () =>
       client.workflow.start(JOB_WORKFLOW, {
         taskQueue: TASK_QUEUE,
         workflowId: jobWorkflowId(queue, job.id),
@@ -156,9 +215,9 @@ async function start(
         ],
       }),
     );
-    return true;
+    return handle.firstExecutionRunId;
   } catch (error) {
-    if (error instanceof Error && error.name === 'WorkflowExecutionAlreadyStartedError') return false;
+    if (error instanceof Error && error.name === 'WorkflowExecutionAlreadyStartedError') return null;
     if (!lacksSearchAttributes(error)) throw error;
     throw new PlanwrightError(
       'bad-request',
