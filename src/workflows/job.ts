@@ -87,6 +87,9 @@ export async function runJob(input: JobInput): Promise<JobEnd> {
   });
 }
 
+/** What ends the wait for a place. */
+type Turn = Exclude<JobNews, { readonly kind: 'queued' }>;
+
 /** Why a run was ended before its own end. */
 type Stop = 'cancel' | 'give-back';
 
@@ -103,7 +106,7 @@ class JobKeeper {
   #error: string | null = null;
   #escalatedTo: string | null = null;
   #cancel: Required<CancelRequest> | null = null;
-  #news: JobNews | null = null;
+  #news: Turn | null = null;
   #asksAgain = false;
   /** That another asks for its place: the first time only. */
   #trusts: boolean;
@@ -147,16 +150,19 @@ class JobKeeper {
   }
 
   /** Asks for a place and waits until there is one, or another reason to go on. */
-  async #turn(): Promise<Exclude<JobNews, { kind: 'queued' }> | null> {
-    this.#news = null;
-    this.#asksAgain = false;
+  async #turn(): Promise<Turn | null> {
     const isOver = (): boolean => this.#news !== null || this.#cancel !== null || this.#asksAgain;
     const trusts = this.#trusts;
     this.#trusts = false;
-    if (trusts && (await condition(isOver, ANNOUNCED_MS))) return this.#news;
-    if (this.#cancel === null) await this.#ask();
-    await condition(isOver);
-    return this.#news;
+    // The queue may have been quicker than the job's own beginning.
+    if (!isOver() && !(trusts && (await condition(isOver, ANNOUNCED_MS)))) {
+      await this.#ask();
+      await condition(isOver);
+    }
+    const news = this.#news;
+    this.#news = null;
+    this.#asksAgain = false;
+    return news;
   }
 
   /** Runs the job once, in its place. Returns null when it gave the place back. */
@@ -173,6 +179,7 @@ class JobKeeper {
     if (ending.kind === 'canceled') {
       if (stopped === 'give-back' && this.#cancel === null) {
         this.#move('queued', 'its worker was stopped: it gave its place back');
+        this.#news = null; // of the place that it gives back
         await this.#tellQueue(null);
         return null;
       }

@@ -9,7 +9,7 @@ import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { findJobs } from '../../src/activities/job/find-jobs.js';
 import { DEFAULT_RULES } from '../../src/job/escalation.js';
-import { newQueue } from '../../src/job/queue.js';
+import { newQueue, type JobNews } from '../../src/job/queue.js';
 import { PRESETS } from '../../src/job/retry.js';
 import {
   ASK_AGAIN_SIGNAL,
@@ -18,6 +18,7 @@ import {
   JOB_QUERY,
   JOB_WORKFLOW,
   jobWorkflowId,
+  NEWS_SIGNAL,
   QUEUE_QUERY,
   QUEUE_WORKFLOW,
   queueWorkflowId,
@@ -70,6 +71,7 @@ function aQueue() {
     async submit(
       id: string,
       over: Partial<JobInput> & { readonly document?: object } = {},
+      news?: JobNews,
     ): Promise<WorkflowHandleWithFirstExecutionRunId> {
       const { document = {}, ...rest } = over;
       const input: JobInput = {
@@ -79,12 +81,18 @@ function aQueue() {
         ...{ actor: 'ann', engineVersion: '0', retry: PRESETS.none, rules: {}, tools: TOOLS },
         ...rest,
       };
-      return engine.client.workflow.start(JOB_WORKFLOW, {
+      const options = {
         taskQueue: 'planwright',
         workflowId: jobWorkflowId(queue, id),
         args: [input],
         memo: { priority: input.priority, dependsOn: input.dependsOn, run: null },
+      };
+      if (news === undefined) return engine.client.workflow.start(JOB_WORKFLOW, options);
+      const handle = await engine.client.workflow.signalWithStart(JOB_WORKFLOW, {
+        ...options,
+        ...{ signal: NEWS_SIGNAL, signalArgs: [news] },
       });
+      return { ...handle, firstExecutionRunId: handle.signaledRunId };
     },
     /** Waits for the command of a job. */
     async commandOf(id: string): Promise<HeldCommand> {
@@ -235,6 +243,13 @@ describe('jobs that were announced', () => {
     (await q.commandOf('b')).succeed();
     expect(await handles[1]!.result()).toMatchObject({ state: 'completed' });
     await q.replays('a', 'b');
+  });
+
+  test('may be given a place before they have begun', async () => {
+    const q = aQueue();
+    const handle = await q.submit('a', { isAnnounced: true }, { kind: 'go', rank: 2 });
+    (await q.commandOf('a')).succeed();
+    expect(await handle.result()).toMatchObject({ state: 'completed' });
   });
 
   test('ask themselves when they are told to, as nobody did', async () => {
