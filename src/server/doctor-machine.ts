@@ -88,7 +88,7 @@ function helpers(env: NodeJS.ProcessEnv): readonly Finding[] {
   return ['perl', 'unshare', 'go'].map((name) => ok('machine', name, which(name, env) ?? 'not on the PATH'));
 }
 
-function stateFolder(home: string): Finding {
+export function stateFolder(home: string): Finding {
   const what = 'state directory';
   if (!existsSync(home)) return ok('paths', what, `${home} (made when it is needed)`);
   try {

@@ -127,6 +127,31 @@ test('setup makes a configuration that is valid, and a second time changes nothi
   expect(readFileSync(made.file, 'utf8')).toBe(text);
 });
 
+test('setup --check says what passes and what does not, and makes nothing', async () => {
+  const none = await run('setup', '--check');
+  expect([none.code, none.out]).toEqual([1, expect.stringMatching(/✖ configuration .*there is none/)]);
+  expect(none.out).toMatch(/✔ state directory/);
+  expect(existsSync(join(repository, '.planwright'))).toBe(false);
+  const file = join(repository, '.planwright', 'workstreams.yaml');
+  mkdirSync(join(repository, '.planwright'));
+  writeFileSync(file, 'gates: [{ name: whole-suite, command: npm test }]\n');
+  expect((await run('setup', '--check')).out).toContain('you have not said yet that you trust it');
+  await run('setup');
+  const good = await run('setup', '--check');
+  expect([good.code, good.err]).toEqual([0, '']);
+  expect(good.out).toMatch(/✔ gates .*whole-suite/);
+  expect(good.out).toMatch(/✔ workers .*none yet/);
+  writeFileSync(file, 'gates: 7\n');
+  await run('setup');
+  const { pass, checks } = JSON.parse((await run('setup', '--check', '--json')).out) as {
+    pass: boolean;
+    checks: { what: string; state: string; found: string }[];
+  };
+  expect(pass).toBe(false);
+  expect(checks[0]).toMatchObject({ what: 'configuration', state: 'failure' });
+  expect(checks[0]!.found).toContain('is not valid');
+});
+
 test('a wrong value in the configuration is named with its place', async () => {
   bundle('ws-a');
   const file = join(folder, 'config.yaml');

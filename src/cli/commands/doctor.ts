@@ -4,10 +4,10 @@
 import type { Command } from 'commander';
 import type { Finding } from '../../server/finding.js';
 import { examples, paintOf, print, printJson, type Host } from '../command.js';
+import { findingLine } from '../findings.js';
 import { addJson } from '../options.js';
 import type { Paint } from '../paint.js';
-import { neutralise } from '../text/neutralise.js';
-import { pad, widthOf } from '../text/width.js';
+import { widthOf } from '../text/width.js';
 import type { ExitCode, World } from '../world.js';
 
 export function define(command: Command, { world, exit }: Host): void {
@@ -30,19 +30,8 @@ function lines(findings: readonly Finding[], paint: Paint): string[] {
   return areas.flatMap((area, index) => [
     ...(index > 0 ? [''] : []),
     paint.bold(area),
-    ...findings.filter((finding) => finding.area === area).flatMap((finding) => entry(finding, width, paint)),
+    ...findings
+      .filter((finding) => finding.area === area)
+      .flatMap((finding) => findingLine(finding, width, paint)),
   ]);
-}
-
-function entry({ what, state, found, remedy }: Finding, width: number, paint: Paint): string[] {
-  const mark = {
-    ok: paint.green(paint.marks.succeeded),
-    warning: paint.yellow('!'),
-    failure: paint.red(paint.marks.failed),
-  }[state];
-  const indent = ' '.repeat(4 + width + 2);
-  const body = neutralise(found).split('\n').join(`\n${indent}`);
-  const help =
-    remedy === null ? [] : [`${indent}${paint.yellow(neutralise(remedy).split('\n').join(`\n${indent}`))}`];
-  return [`  ${mark} ${pad(what, width)}  ${body}`, ...help];
 }

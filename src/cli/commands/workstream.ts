@@ -3,10 +3,7 @@
  */
 import type { Command } from 'commander';
 import { prepareSet, type PreparedSet } from '../../client/workstreams/prepare-set.js';
-import { setUpSettings } from '../../client/workstreams/settings-file.js';
 import { hasErrors } from '../../plan/load/diagnostics.js';
-import { resolve } from 'node:path';
-import { stateHome } from '../../home.js';
 import { examples, paintOf, print, printJson, type Host } from '../command.js';
 import { printProblems } from '../errors.js';
 import { addJson } from '../options.js';
@@ -16,6 +13,7 @@ import { listLines, planJson, planLines } from '../workstream-lines.js';
 import { defineFromSpec } from '../workstream/from-spec.js';
 import { addSet, optionsOf, type SetFlags } from '../workstream/set-options.js';
 import { defineNext } from '../workstream/next.js';
+import { defineSetup } from '../workstream/setup.js';
 import { defineStatus } from '../workstream/status.js';
 import { defineSync } from '../workstream/sync.js';
 import { defineByHand } from '../workstream/by-hand.js';
@@ -65,17 +63,7 @@ export function define(command: Command, host: Host): void {
     .argument('<run>', 'id of a run, a part of it, or "last"')
     .option('--html', 'as a page that needs nothing else', false);
   addJson(report).action(async (id: string, flags: ReportFlags) => exit(await printReport(world, id, flags)));
-  const setup = command
-    .command('setup')
-    .description('make the configuration file, or trust the one that is there')
-    .option('--root <repository>', 'the repository (default: where you stand)');
-  addJson(setup).action((flags: { readonly root?: string; readonly json: boolean }) => {
-    const root = resolve(world.cwd, flags.root ?? '.');
-    const { file, made } = setUpSettings(stateHome(world.env), root);
-    if (flags.json) printJson(world, { file, made, trusted: true });
-    else print(world, `${made ? 'made' : 'found'} ${file}; it is trusted as it is now`);
-    exit(0);
-  });
+  defineSetup(command, host);
   defineByHand(command, host);
   defineQuestions(command, host);
   defineNext(command, host);
@@ -91,6 +79,7 @@ export function define(command: Command, host: Host): void {
     'planwright workstream list --json',
     'planwright workstream report last --html > report.html',
     'planwright workstream setup',
+    'planwright workstream setup --check',
     'planwright workstream reset last ws-search --reason "the key was missing"',
     'planwright workstream quarantine last',
     'planwright workstream next --dry-run',
