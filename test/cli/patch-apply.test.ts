@@ -205,6 +205,11 @@ test('bad input is refused with a way out, and nothing has changed', async () =>
   write('new.log.txt', 'mine\n');
   await refused('files that are not committed lie where the patches write: new.log.txt', 'patches');
   rmSync(join(repository, 'new.log.txt'));
+  write('.git/index.lock', '');
+  const locked = await patch('apply', 'patches/2.patch', '--archive-dir', 'done');
+  expect([locked.code, locked.err]).toEqual([2, expect.stringContaining('the files are as they were: git')]);
+  rmSync(join(repository, '.git/index.lock'));
+  expect([git('status', '--porcelain'), existsSync(join(folder, 'done'))]).toEqual(['', false]);
   replace('nine', 'mine');
   await refused('has changes that are not committed: a.txt', 'patches');
 });

@@ -3,6 +3,7 @@
  */
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { GitFailure } from '../../tools/git/call.js';
 import { operationsInProgress, waysOut } from '../../tools/git/in-progress.js';
 import { publishing } from '../../tools/git/published.js';
 import { gitIn, type Repository } from '../../tools/git/repository.js';
@@ -75,7 +76,7 @@ export async function applyPatches(request: ApplyRequest): Promise<CheckedPatch[
       );
     if (dryRun || first.states.some(({ kind }) => kind === 'conflicts')) return first;
     const kept = await tried(repository, home, patches, true);
-    await writeTree(repository, kept.tree);
+    await write(repository, kept.tree);
     return kept;
   });
   const failed = states.some(({ kind }) => kind === 'conflicts');
@@ -140,6 +141,18 @@ async function tried(
   await mkdir(scratch, { recursive: true, mode: 0o700 });
   const texts = patches.map(({ text }) => text);
   return tryPatches(repository, scratch, texts, keeps);
+}
+
+async function write(repository: Repository, tree: string): Promise<void> {
+  try {
+    await writeTree(repository, tree);
+  } catch (error) {
+    if (!(error instanceof GitFailure)) throw error;
+    throw refuse(
+      `the patches could not be written, the files are as they were: ${error.message}`,
+      'see to what git says, then the same again',
+    );
+  }
 }
 
 async function mustBeClean(repository: Repository): Promise<void> {
