@@ -95,6 +95,7 @@ describe('for_each', () => {
     const run = retryOf(failed);
     expect((await shop.run('graph', run)).out).toMatch(/✖ each +× 3 /);
     expect((await shop.run('show', `${run}~each`)).out).toMatch(/✖ item-1 +each: "b" +exit code 3/);
+    expect((await shop.run('logs', run, 'each')).err).toContain(`planwright logs ${run}~each`);
 
     writeFileSync(file('mended'), '');
     const again = await shop.run('retry', run);

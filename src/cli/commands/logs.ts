@@ -57,25 +57,34 @@ async function logs(
       attempt: options.attempt ?? 'last',
     };
     if (options.follow && !options.json) return followLogs(world, link, runId, choice, options);
-    const files = await logFiles(link.home, await readRun(link, runId), choice);
+    const answer = await readRun(link, runId);
+    const files = await logFiles(link.home, answer, choice);
     if (options.json) printJson(world, files);
-    else await printFiles(world, link, files, options, step);
+    else if ((await printFiles(world, link, files, options)) === 0) {
+      const below = answer.record.steps.find(({ id }) => id === step)?.childRun ?? null;
+      tellTo(world)(
+        below !== null
+          ? `step "${step}" is a run of its own: planwright logs ${below}`
+          : step === undefined
+            ? 'nothing was printed'
+            : `step "${step}" printed nothing`,
+      );
+    }
     return 0;
   });
 }
 
+/** Prints logs one after the other and returns how many bytes they were. */
 async function printFiles(
   world: World,
   link: Link,
   files: readonly LogFile[],
   { raw }: Options,
-  step: string | undefined,
-): Promise<void> {
+): Promise<number> {
   const print = { raw, prefixed: false, titled: files.length > 1 };
   let bytes = 0;
   for (const file of files) bytes += await pump(world, link, file, print, {});
-  if (bytes === 0)
-    tellTo(world)(step === undefined ? 'nothing was printed' : `step "${step}" printed nothing`);
+  return bytes;
 }
 
 /** Copies one log to the screen and returns how many bytes it was. */
