@@ -1,6 +1,15 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, watch, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  watch,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { sweepAllGates } from '../../../src/tools/safe-merge/leftovers.js';
@@ -25,6 +34,8 @@ interface Gated extends Clones {
   readonly run: string;
   readonly child: ChildProcess;
   readonly ended: Promise<unknown[]>;
+  /** The process of the gate's command, in a group of its own. */
+  readonly gate: number;
   /** Lets the gate be green. */
   letGo(): void;
 }
@@ -42,7 +53,7 @@ async function inTheGate(run: string): Promise<Gated> {
   const folder = box.folder();
   const [there, fifo] = [join(folder, 'there'), join(folder, 'fifo')];
   execFileSync('mkfifo', [fifo]);
-  const args = ['merge_gate', `--run=${run}`, '--gate', `touch ${there}; read line < ${fifo}`];
+  const args = ['merge_gate', `--run=${run}`, '--gate', `echo $$ >${there}.new; mv ${there}.new ${there}; read line <${fifo}`];
   const child = spawn(process.execPath, [join(program.bin, 'planwright-merge'), ...args], {
     cwd: made.mine.path,
     detached: true,
@@ -50,7 +61,8 @@ async function inTheGate(run: string): Promise<Gated> {
   });
   const ended = once(child, 'exit');
   await appears(there);
-  return { ...made, run, child, ended, letGo: () => writeFileSync(fifo, 'go\n') };
+  const gate = Number(readFileSync(there, 'utf8'));
+  return { ...made, run, child, ended, gate, letGo: () => writeFileSync(fifo, 'go\n') };
 }
 
 async function appears(path: string): Promise<void> {
@@ -60,8 +72,9 @@ async function appears(path: string): Promise<void> {
 }
 
 /** As when a container ends: the tool, the gate, all at once. */
-async function kill({ child, ended }: Gated): Promise<void> {
+async function kill({ child, ended, gate }: Gated): Promise<void> {
   process.kill(-(child.pid ?? 0), 'SIGKILL');
+  process.kill(gate, 'SIGKILL');
   await ended;
 }
 
