@@ -4,6 +4,7 @@
 import { realpath, rename, rm, stat, open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Problem } from '../plan/load/diagnostics.js';
+import { failureOf } from '../plan/load/load-file.js';
 import type { FileKind, Told } from '../plan/load/migrate/migrate-text.js';
 import { loadPlanText, readPlanText } from './load.js';
 
@@ -59,10 +60,8 @@ async function draftOf(file: string, cwd: string): Promise<Draft> {
   try {
     before = await readPlanText(resolve(cwd, file));
   } catch (error) {
-    const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
-    return refused([
-      { code: 'unreadable', severity: 'error', file, line: 0, column: 0, path: [], message, hint: null },
-    ]);
+    const why = failureOf(file, error);
+    return refused([{ ...why, severity: 'error', file, line: 0, column: 0, path: [], hint: null }]);
   }
   const { migrateText } = await import('../plan/load/migrate/migrate-text.js');
   const { locate, ...migrated } = await migrateText(file, before);

@@ -86,7 +86,7 @@ test('when one file cannot be migrated none is written, and each reason has its 
   expect(err).toContain('schema version 9; this Planwright reads up to 1');
   expect(err).toContain('wrong.json:16:');
   expect(err).toContain('step "a" depends on unknown step "zz"');
-  expect(err).toContain('none.json: error: cannot be read: ENOENT');
+  expect(err).toContain('none.json: error: there is no file "none.json"');
   expect(err).toContain('nothing was written, because a file was refused');
   expect(out).toContain('✖ wrong.json: cannot be migrated');
   expect(read('old.json')).toBe(before);

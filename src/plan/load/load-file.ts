@@ -262,7 +262,8 @@ async function readFile(session: Session, file: string): Promise<Source | ReadFa
   return { ...source, locate: () => (locator ??= source.locate()) };
 }
 
-function failureOf(file: string, error: unknown): ReadFailure {
+/** Says why a file could not be read. */
+export function failureOf(file: string, error: unknown): ReadFailure {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : null;
   if (code === 'ENOENT' || code === 'ENOTDIR')
     return { code: 'not-found', message: `there is no file ${quote(file)}` };
