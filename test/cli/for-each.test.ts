@@ -147,9 +147,9 @@ describe('plans/test_fix_verify.json', () => {
   });
 
   test('retried after the last round it tests again', async () => {
-    const test = 'echo tested >> retried; [ -e mended ]';
+    const test = 'echo tested >> retried; [ -e mended-code ]';
     expect((await shop.run(...loop(test, 'true', 2))).code).toBe(1);
-    writeFileSync(file('mended'), '');
+    writeFileSync(file('mended-code'), '');
     const { code, err } = await shop.run('retry', 'last');
     expect([code, err]).toEqual([0, expect.stringContaining('prepare  kept from')]);
     expect(linesOf('retried')).toHaveLength(3);
