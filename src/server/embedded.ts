@@ -110,12 +110,13 @@ async function start(world: World, onAddress: OnAddress): Promise<ServerRecord> 
     const wantedUi = before === null ? wanted + UI_ABOVE : portOf(before.webUi);
     const port = await freePort(failures.port === 0 ? wanted : null);
     const uiPort = await freePort(failures.port === 0 ? wantedUi : null);
-    if (port !== wanted)
-      tell(`port ${wanted} is taken by another program: the Temporal server takes ${port}`);
     mkdirSync(serverFolder(home), { recursive: true, mode: 0o700 });
     onAddress(`${LOOPBACK}:${port}`, NAMESPACE);
     const started = await startDevServer({ program: program.path, database, port, uiPort, log });
     if (started.kind === 'answers') {
+      // Only now: the port it was to have instead may be taken in the meantime, too.
+      if (port !== wanted)
+        tell(`port ${wanted} is taken by another program: the Temporal server took ${port}`);
       return settleServer(home, { pid: started.pid, program: program.path, port, uiPort }, started.namespace);
     }
     if (started.because === 'port-taken' && ++failures.port < PORT_TRIES) continue;
