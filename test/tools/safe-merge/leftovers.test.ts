@@ -53,7 +53,12 @@ async function inTheGate(run: string): Promise<Gated> {
   const folder = box.folder();
   const [there, fifo] = [join(folder, 'there'), join(folder, 'fifo')];
   execFileSync('mkfifo', [fifo]);
-  const args = ['merge_gate', `--run=${run}`, '--gate', `echo $$ >${there}.new; mv ${there}.new ${there}; read line <${fifo}`];
+  const args = [
+    'merge_gate',
+    `--run=${run}`,
+    '--gate',
+    `echo $$ >${there}.new; mv ${there}.new ${there}; read line <${fifo}`,
+  ];
   const child = spawn(process.execPath, [join(program.bin, 'planwright-merge'), ...args], {
     cwd: made.mine.path,
     detached: true,
