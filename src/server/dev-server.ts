@@ -41,6 +41,12 @@ const DYNAMIC_CONFIG = {
   'matching.numTaskqueueWritePartitions': '1',
 } as const;
 
+/**
+ * The server, written in Go, clears its memory when it has grown to four times what is in use: twice is Go's own choice, and
+ * costs a seventh of its processor time more for 130 MB less. A person's own setting wins.
+ */
+const GO_SETTINGS = { GOGC: '300' } as const;
+
 export interface DevServerPlan {
   readonly program: string;
   readonly database: string;
@@ -94,7 +100,7 @@ export async function startDevServer(plan: DevServerPlan): Promise<Started> {
   const from = fstatSync(log).size;
   const child = spawn(plan.program, devServerArguments(plan), {
     cwd: dirname(plan.database),
-    env: withoutTemporal(process.env),
+    env: { ...GO_SETTINGS, ...withoutTemporal(process.env) },
     detached: true, // its own session: a Ctrl-C or a closed terminal is not for it
     stdio: ['ignore', log, log],
   });

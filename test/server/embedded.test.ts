@@ -13,7 +13,7 @@ import {
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { lifeOf } from '../../src/os/process-identity.mjs';
 import { ask } from '../../src/server/ask.js';
 import { devServerArguments } from '../../src/server/dev-server.js';
@@ -117,6 +117,19 @@ test('it outlives the process that started it, in a session of its own', async (
   expect(await ask(address, 'default')).toMatchObject({ kind: 'answered' });
   const session = readFileSync(`/proc/${server.pid}/stat`, 'latin1').split(') ')[1]?.split(' ')[3];
   expect(Number(session)).toBe(server.pid);
+});
+
+test('it is given room, so that it seldom clears its memory; a person may say otherwise', async () => {
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const roomOf = async (wish: string | undefined): Promise<string[]> => {
+    vi.stubEnv('GOGC', wish);
+    const { process: server } = await ensureServer(await aHome());
+    return readFileSync(`/proc/${server.pid}/environ`, 'utf8')
+      .split('\0')
+      .filter((entry) => entry.startsWith('GOGC='));
+  };
+  expect(await roomOf(undefined)).toEqual(['GOGC=300']);
+  expect(await roomOf('50')).toEqual(['GOGC=50']);
 });
 
 test('six starts at once make one server', async () => {
