@@ -14,7 +14,6 @@ import {
   proxyActivities,
   setCurrentDetails,
   setHandler,
-  workflowInfo,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/api.js';
 import {
@@ -40,10 +39,9 @@ import {
   type BreakerView,
   type ToolEnded,
 } from './breaker-api.js';
+import { EntityWorkflow } from './entity-workflow.js';
 import { cell } from './markdown.js';
 
-/** Events after which a successor takes over. */
-const MAX_EVENTS = 4_000;
 /** Changes that are remembered. */
 const REMEMBERED = 50;
 /** How often is looked whether the run of a probe is still there: one that was terminated tells nobody. */
@@ -65,9 +63,7 @@ class Keeper {
   #probe: BreakerAsker | null;
   /** When somebody who waits may be let through without anything happening; null: not known, or never. */
   #until: number | null = null;
-  #news = true;
-  /** Messages on their way. */
-  #sending = 0;
+  readonly #entity = new EntityWorkflow();
   /** What each of those that wait was told last. */
   readonly #told = new Map<string, string>();
 
@@ -83,31 +79,25 @@ class Keeper {
     this.#openDoors();
   }
 
-  async keep(): Promise<void> {
+  keep(): Promise<void> {
     void this.#look();
-    for (;;) {
-      this.#news = false;
-      this.#answer();
-      setCurrentDetails(breakerDetails(this.#view()));
-      const isDue = (): boolean => this.#news || (this.#sending === 0 && (this.#isIdle || this.#isLong));
-      if (this.#until === null) await condition(isDue);
-      else if (!(await condition(isDue, Math.max(1, this.#until - Date.now())))) continue;
-      if (this.#news) continue;
-      if (this.#isIdle) return;
-      await continueAsNew<(input: BreakerInput) => Promise<void>>({
-        ...{ tool: this.#tool, limits: this.#limits, breaker: this.#breaker, changes: this.#changes },
-        ...{ waiting: this.#waiting, probe: this.#probe, ended: null, moved: null },
-      });
-    }
+    return this.#entity.serve({
+      step: () => {
+        this.#answer();
+        setCurrentDetails(breakerDetails(this.#view()));
+      },
+      isIdle: () => this.#isIdle,
+      due: () => this.#until,
+      succeed: () =>
+        continueAsNew<(input: BreakerInput) => Promise<void>>({
+          ...{ tool: this.#tool, limits: this.#limits, breaker: this.#breaker, changes: this.#changes },
+          ...{ waiting: this.#waiting, probe: this.#probe, ended: null, moved: null },
+        }),
+    });
   }
 
   get #isIdle(): boolean {
     return this.#breaker.kind === 'closed' && this.#breaker.failures === 0 && this.#waiting.length === 0;
-  }
-
-  get #isLong(): boolean {
-    const { historyLength, continueAsNewSuggested } = workflowInfo();
-    return historyLength >= MAX_EVENTS || continueAsNewSuggested;
   }
 
   #view(): BreakerView {
@@ -119,7 +109,7 @@ class Keeper {
       this.#limits = limits; // of whoever asked last: the configuration may have changed
       this.#told.delete(asker.attempt); // who asks again has not heard
       this.#waiting = [...this.#others(asker), asker];
-      this.#news = true;
+      this.#entity.news();
     });
     setHandler(defineSignal<[ToolEnded]>(TOOL_ENDED_SIGNAL), (ended) => this.#ended(ended));
     setHandler(defineQuery<BreakerView>(BREAKER_QUERY), () => this.#view());
@@ -146,7 +136,7 @@ class Keeper {
 
   #move({ what, reason, actor }: BreakerMove): void {
     this.#change(byHand(this.#breaker, what, Date.now()), { why: reason, run: null, step: null, actor });
-    this.#news = true;
+    this.#entity.news();
   }
 
   #others({ attempt }: BreakerAsker): readonly BreakerAsker[] {
@@ -159,7 +149,7 @@ class Keeper {
     const why = outcome === 'unknown' ? 'the probe did not come to call it' : WHY[outcome];
     const next = attemptEnded(this.#breaker, this.#limits, attempt, outcome, Date.now());
     this.#change(next, { why, run, step, actor: null });
-    this.#news = true;
+    this.#entity.news();
   }
 
   #change(to: Breaker, because: Because): void {
@@ -204,13 +194,11 @@ class Keeper {
 
   /** One that cannot be told is over, and waits no more. */
   #tell(asker: BreakerAsker, news: BreakerNews): void {
-    this.#sending += 1;
-    void getExternalWorkflowHandle(asker.workflow, asker.execution)
-      .signal<[BreakerNews]>(BREAKER_SIGNAL, news)
-      .catch(() => this.#ended({ asker, outcome: 'unknown' }))
-      .then(() => {
-        this.#sending -= 1;
-      });
+    this.#entity.during(
+      getExternalWorkflowHandle(asker.workflow, asker.execution)
+        .signal<[BreakerNews]>(BREAKER_SIGNAL, news)
+        .catch(() => this.#ended({ asker, outcome: 'unknown' })),
+    );
   }
 
   /** Looks now and then whether the run of a probe is still there; what it saw of the tool then, nobody knows: it failed. */

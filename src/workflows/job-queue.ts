@@ -15,10 +15,10 @@ import {
   setHandler,
   sleep,
   upsertMemo,
-  workflowInfo,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/api.js';
 import { JobQueue, type JobAsk, type JobNews } from '../job/queue.js';
+import { EntityWorkflow } from './entity-workflow.js';
 import {
   ASK_PLACE_SIGNAL,
   ASK_PLACES_SIGNAL,
@@ -40,8 +40,6 @@ import {
 } from './job-api.js';
 import { queueDetails } from './job-queue-details.js';
 
-/** Events after which a successor takes over. */
-const MAX_EVENTS = 4_000;
 /** Ids that one activity asks the server about. */
 const FIND_AT_ONCE = 100;
 /** How often deadlines of what nobody submitted are looked at. */
@@ -57,9 +55,7 @@ export function keepJobs(input: QueueInput): Promise<void> {
 
 class Keeper {
   readonly #queue: JobQueue;
-  #news = true;
-  /** Messages and questions on their way. */
-  #sending = 0;
+  readonly #entity = new EntityWorkflow();
   #watchesDeadlines = false;
   #looks = false;
 
@@ -69,16 +65,16 @@ class Keeper {
     this.#openDoors();
   }
 
-  async keep(): Promise<void> {
-    for (;;) {
-      this.#news = false;
-      this.#step();
-      setCurrentDetails(queueDetails(this.#view()));
-      await condition(() => this.#news || (this.#sending === 0 && (this.#isIdle || this.#isLong)));
-      if (this.#news) continue;
-      if (this.#isIdle) return;
-      await continueAsNew<(input: QueueInput) => Promise<void>>({ state: this.#queue.state(), ask: null });
-    }
+  keep(): Promise<void> {
+    return this.#entity.serve({
+      step: () => {
+        this.#step();
+        setCurrentDetails(queueDetails(this.#view()));
+      },
+      isIdle: () => this.#queue.size === 0 && this.#queue.places === 0,
+      succeed: () =>
+        continueAsNew<(input: QueueInput) => Promise<void>>({ state: this.#queue.state(), ask: null }),
+    });
   }
 
   /** Does what the rules ask for now. An update calls it itself, so that all it causes comes before its answer, also in a replay. */
@@ -88,15 +84,6 @@ class Keeper {
     this.#find();
     void this.#watchDeadlines();
     void this.#look();
-  }
-
-  get #isIdle(): boolean {
-    return this.#queue.size === 0 && this.#queue.places === 0;
-  }
-
-  get #isLong(): boolean {
-    const { historyLength, continueAsNewSuggested } = workflowInfo();
-    return historyLength >= MAX_EVENTS || continueAsNewSuggested;
   }
 
   #view(): QueueView {
@@ -112,16 +99,16 @@ class Keeper {
   #openDoors(): void {
     setHandler(defineSignal<[JobAsk]>(ASK_PLACE_SIGNAL), (ask) => {
       this.#queue.ask(ask, Date.now());
-      this.#news = true;
+      this.#entity.news();
     });
     setHandler(defineSignal<[readonly JobAsk[]]>(ASK_PLACES_SIGNAL), (asks) => {
       const now = Date.now();
       for (const ask of asks) this.#queue.ask(ask, now);
-      this.#news = true;
+      this.#entity.news();
     });
     setHandler(defineSignal<[JobEndedRequest]>(JOB_ENDED_SIGNAL), ({ id, execution, how }) => {
       this.#queue.end(id, execution, how);
-      this.#news = true;
+      this.#entity.news();
     });
     setHandler(defineQuery<QueueView>(QUEUE_QUERY), () => this.#view());
     setHandler(defineQuery<QueueFirst, [number, readonly string[]]>(FIRST_QUERY), (most, states) =>
@@ -137,7 +124,7 @@ class Keeper {
       () => {
         this.#queue.seal();
         this.#step();
-        this.#news = true;
+        this.#entity.news();
         return this.#view();
       },
       { description: 'Nothing more comes: jobs that wait for what nobody submitted fail' },
@@ -149,7 +136,7 @@ class Keeper {
     this.#queue.places = places;
     this.#queue.ageingMs = ageingMs ?? this.#queue.ageingMs;
     this.#queue.unknownMs = unknownMs ?? this.#queue.unknownMs;
-    this.#news = true;
+    this.#entity.news();
     if (!graceful) {
       // The newest give way: they have the least to lose.
       for (const job of this.#queue.running.slice(places)) this.#send(job, GIVE_BACK_SIGNAL, []);
@@ -164,7 +151,7 @@ class Keeper {
 
   /** Tells a job something. One that cannot be told is over. */
   #send({ id, execution }: JobAsk, signal: string, args: [] | [JobNews]): void {
-    this.#during(
+    this.#entity.during(
       getExternalWorkflowHandle(jobWorkflowId(this.#queue.name, id), execution)
         .signal(signal, ...args)
         .catch(() => this.#forget(id, execution)),
@@ -173,7 +160,7 @@ class Keeper {
 
   #forget(id: string, execution: string): void {
     this.#queue.end(id, execution, { state: 'cancelled' });
-    this.#news = true;
+    this.#entity.news();
   }
 
   /** Asks the server about jobs that are waited for and have not asked for a place. */
@@ -187,25 +174,13 @@ class Keeper {
         // It waits for the server as long as that takes: what waits here cannot go on without the answer.
         retry: { maximumInterval: '30s' },
       });
-      this.#during(
+      this.#entity.during(
         findJobs({ queue: this.#queue.name, ids }).then((found) => {
           this.#queue.found(found, Date.now());
-          this.#news = true;
+          this.#entity.news();
         }),
       );
     }
-  }
-
-  #during(work: Promise<void>): void {
-    this.#sending += 1;
-    void work.then(
-      () => {
-        this.#sending -= 1;
-      },
-      () => {
-        this.#sending -= 1;
-      },
-    );
   }
 
   /** As long as anybody waits for a job that is not there, looks now and then whether that takes too long. */
@@ -215,7 +190,7 @@ class Keeper {
     while (this.#queue.hasOutside) {
       await sleep(Math.min(LOOK_AT_DEADLINES_MS, this.#queue.unknownMs), { summary: 'deadlines' });
       this.#queue.lookAtDeadlines(Date.now());
-      this.#news = true;
+      this.#entity.news();
     }
     this.#watchesDeadlines = false;
   }

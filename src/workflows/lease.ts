@@ -13,11 +13,11 @@ import {
   proxyActivities,
   setCurrentDetails,
   setHandler,
-  workflowInfo,
   ApplicationFailure,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/api.js';
 import { ask, forget, grant, leave, positionOf, type Asker, type Lease } from '../plan/lease.js';
+import { EntityWorkflow } from './entity-workflow.js';
 import {
   ASK_SIGNAL,
   FORGET_SIGNAL,
@@ -33,8 +33,6 @@ import {
 } from './lease-api.js';
 import { leaseDetails } from './lease-details.js';
 
-/** Events after which a successor takes over. */
-const MAX_EVENTS = 4_000;
 /** How many of those that wait are told when their place changes: each of the others would hear of every change. */
 const TOLD = 8;
 /** Forced releases that are remembered. */
@@ -53,9 +51,7 @@ export function keepLease(input: LeaseInput): Promise<void> {
 class Keeper {
   #lease: Lease;
   #forced: readonly ForcedRelease[];
-  #news = true;
-  /** Messages on their way. */
-  #sending = 0;
+  readonly #entity = new EntityWorkflow();
   /** What each of those that wait was told last. */
   readonly #told = new Map<string, string>();
 
@@ -65,30 +61,21 @@ class Keeper {
     this.#openDoors();
   }
 
-  async keep(): Promise<void> {
+  keep(): Promise<void> {
     void this.#look();
-    for (;;) {
-      this.#news = false;
-      this.#grant();
-      setCurrentDetails(leaseDetails(this.#view()));
-      await condition(() => this.#news || (this.#sending === 0 && (this.#isIdle || this.#isLong)));
-      if (this.#news) continue;
-      if (this.#isIdle) return;
-      await continueAsNew<(input: LeaseInput) => Promise<void>>({
-        lease: this.#lease,
-        asker: null,
-        forced: this.#forced,
-      });
-    }
-  }
-
-  get #isIdle(): boolean {
-    return this.#lease.holders.length === 0 && this.#lease.waiting.length === 0;
-  }
-
-  get #isLong(): boolean {
-    const { historyLength, continueAsNewSuggested } = workflowInfo();
-    return historyLength >= MAX_EVENTS || continueAsNewSuggested;
+    return this.#entity.serve({
+      step: () => {
+        this.#grant();
+        setCurrentDetails(leaseDetails(this.#view()));
+      },
+      isIdle: () => this.#lease.holders.length === 0 && this.#lease.waiting.length === 0,
+      succeed: () =>
+        continueAsNew<(input: LeaseInput) => Promise<void>>({
+          lease: this.#lease,
+          asker: null,
+          forced: this.#forced,
+        }),
+    });
   }
 
   #view(): LeaseView {
@@ -97,7 +84,7 @@ class Keeper {
 
   #change(lease: Lease): void {
     this.#lease = lease;
-    this.#news = true;
+    this.#entity.news();
   }
 
   #openDoors(): void {
@@ -156,16 +143,11 @@ class Keeper {
   /** Tells a run what became of its request. One that cannot be told is over. */
   #tell(asker: Asker, what: Told): void {
     const news: LeaseNews = { name: this.#lease.name, step: asker.step, ...what };
-    this.#sending += 1;
-    void getExternalWorkflowHandle(asker.run, asker.execution)
-      .signal<[LeaseNews]>(LEASE_SIGNAL, news)
-      .then(
-        () => undefined,
-        () => this.#change(forget(this.#lease, asker)),
-      )
-      .then(() => {
-        this.#sending -= 1;
-      });
+    this.#entity.during(
+      getExternalWorkflowHandle(asker.run, asker.execution)
+        .signal<[LeaseNews]>(LEASE_SIGNAL, news)
+        .catch(() => this.#change(forget(this.#lease, asker))),
+    );
   }
 
   /** Looks now and then whether those that have the lease are still there. */
