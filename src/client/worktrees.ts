@@ -4,19 +4,14 @@
 import { readFileSync, statSync } from 'node:fs';
 import { mkdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
+import { namesIn } from '../os/paths.js';
 import { GitFailure } from '../tools/git/call.js';
 import { sweepWorktrees } from '../tools/git/close-worktree.js';
 import { identity, writeCommit } from '../tools/git/commit.js';
 import { mergeBases, mergeTrees, isAncestor } from '../tools/git/merge-tree.js';
 import { BadName, branchName, fileNameOf } from '../tools/git/names.js';
 import { withObjects } from '../tools/git/objects.js';
-import {
-  namesIn,
-  noteFile,
-  worktreesFolder,
-  worktreesLocked,
-  type WorktreeNote,
-} from '../tools/git/own-worktree.js';
+import { noteFile, worktreesFolder, worktreesLocked, type WorktreeNote } from '../tools/git/own-worktree.js';
 import { shownPath } from '../tools/git/path-bytes.js';
 import { publishing } from '../tools/git/published.js';
 import { readRef } from '../tools/git/refs.js';

@@ -3,9 +3,10 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { namesIn } from '../../os/paths.js';
 import { lifeOf } from '../../os/process-identity.mjs';
 import { isIntact } from '../../tools/git/close-worktree.js';
-import { namesIn, readNote, worktreesFolder, type OwnWorktree } from '../../tools/git/own-worktree.js';
+import { readNote, worktreesFolder, type OwnWorktree } from '../../tools/git/own-worktree.js';
 import { publishedSince, whileQuiet } from '../../tools/git/published.js';
 import { findForged, markStore, type StoreMark } from '../../tools/git/object-store.js';
 import type { Repository } from '../../tools/git/repository.js';

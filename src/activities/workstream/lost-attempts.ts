@@ -2,8 +2,9 @@
  * Attempts that were lost with their worker: what they wrote is kept, and their work trees go.
  */
 import { join } from 'node:path';
+import { namesIn } from '../../os/paths.js';
 import { closeOwnWorktree, isIntact } from '../../tools/git/close-worktree.js';
-import { findOwnWorktree, namesIn, readNote, worktreesFolder } from '../../tools/git/own-worktree.js';
+import { findOwnWorktree, readNote, worktreesFolder } from '../../tools/git/own-worktree.js';
 import type { Repository } from '../../tools/git/repository.js';
 import { readClosing, startsOf } from '../attempt-files.js';
 import { endLeftover } from '../leftovers.js';

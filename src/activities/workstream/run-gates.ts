@@ -4,10 +4,10 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { ApplicationFailure, Context } from '@temporalio/activity';
+import { namesIn } from '../../os/paths.js';
 import { gitIn, line, openRepository, type Repository } from '../../tools/git/repository.js';
 import {
   findOwnWorktree,
-  namesIn,
   openOwnWorktree,
   readNote,
   worktreesFolder,

@@ -1,7 +1,7 @@
 /**
  * Finishing or undoing what a killed move of a work tree left behind.
  */
-import { stat } from 'node:fs/promises';
+import { exists } from '../../os/paths.js';
 import {
   closeJournal,
   holdsIndex,
@@ -67,13 +67,4 @@ export async function settle(checkout: Repository, objects: Objects): Promise<Se
   }
   await closeJournal(checkout, journal);
   return { kind: at === journal.to && !isTaking ? 'finished' : 'undone', journal };
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

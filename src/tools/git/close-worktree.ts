@@ -4,6 +4,7 @@
 import { lstat, mkdir, rename } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { namesIn } from '../../os/paths.js';
 import { lifeOf } from '../../os/process-identity.mjs';
 import { capturePatch, evidenceRef, patchRef, type CapturedPatch } from './capture-patch.js';
 import { treeOfCommit } from './commit-facts.js';
@@ -12,7 +13,6 @@ import { removeTree } from './remove-tree.js';
 import {
   findOwnWorktree,
   forgetLinked,
-  namesIn,
   ownFolder,
   readNote,
   worktreesFolder,

@@ -1,8 +1,9 @@
 /**
  * Moving the git directories of repositories inside a work tree out of it, and back.
  */
-import { cp, lstat, mkdir, rename, rm } from 'node:fs/promises';
+import { cp, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { exists } from '../../os/paths.js';
 import type { Journal } from './checkout-journal.js';
 import { dropNewIndex } from './checkout-journal.js';
 import { bytesFromPath } from './path-bytes.js';
@@ -43,14 +44,5 @@ async function move(from: Buffer, to: Buffer): Promise<void> {
     });
     await rename(partial, to);
     await rm(from, { recursive: true });
-  }
-}
-
-async function exists(path: Buffer): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -6,8 +6,9 @@
  * directory of our own (own-git.ts).
  */
 import { createHash } from 'node:crypto';
-import { copyFile, lstat, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { exists, namesIn } from '../../os/paths.js';
 import { readJson, writeJson } from '../../os/json-file.js';
 import { lifeOf, ownIdentity, type ProcessIdentity } from '../../os/process-identity.mjs';
 import { ensureSpace, isDiskFull } from './disk-space.js';
@@ -150,7 +151,7 @@ export async function openOwnWorktree(
   }
   const folder = worktreesFolder(home, repository.commonDir);
   const known = readNote(folder, id);
-  if (known?.state === 'ready' && (await isThere(join(folder, id)))) {
+  if (known?.state === 'ready' && (await exists(join(folder, id)))) {
     if (known.base !== commit) {
       throw new WorktreeRefused(
         'other-base',
@@ -167,7 +168,7 @@ export async function openOwnWorktree(
       `work tree "${id}" is being made by process ${known.worker.pid}; wait for it`,
     );
   }
-  if (known === null && (await isThere(join(folder, id)))) {
+  if (known === null && (await exists(join(folder, id)))) {
     throw new WorktreeRefused(
       'occupied',
       `"${join(folder, id)}" is there, and nothing says whose it is; move it away`,
@@ -314,21 +315,4 @@ export async function forgetLinked({ commonDir }: Repository, path: string): Pro
       await rm(join(entries, name), { recursive: true, force: true });
   }
   await rmdir(entries).catch(() => undefined); // as git does: it goes with the last one
-}
-
-export async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch {
-    return [];
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

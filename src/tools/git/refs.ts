@@ -1,8 +1,8 @@
 /**
  * Reading refs, and moving several of them at once, each from the value it was seen at.
  */
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { exists } from '../../os/paths.js';
 import { GitFailure } from './call.js';
 import { gitIn, type Repository } from './repository.js';
 
@@ -97,13 +97,4 @@ async function findObstacle(repository: Repository, moves: readonly RefMove[]): 
     if (await exists(lock)) return { kind: 'locked', lock };
   }
   return null;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

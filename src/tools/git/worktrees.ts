@@ -1,8 +1,9 @@
 /**
  * The work trees of a repository, and who of them uses a branch.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { namesIn } from '../../os/paths.js';
 import { fields } from './path-bytes.js';
 import { gitIn, line, openRepository, type Repository } from './repository.js';
 
@@ -99,7 +100,7 @@ export async function checkoutsOf(repository: Repository, branch: string): Promi
 
 /** Tells whether there are work trees beside the main one: where they are listed, git keeps a directory of each. */
 export const hasLinked = async (repository: Repository): Promise<boolean> =>
-  (await names(join(repository.commonDir, 'worktrees'))).length > 0;
+  (await namesIn(join(repository.commonDir, 'worktrees'))).length > 0;
 
 /** An operation that will come back to a branch although it is checked out nowhere. */
 export interface BranchUse {
@@ -111,7 +112,7 @@ export interface BranchUse {
 /** Returns the rebases and bisections, in any work tree, that will set `branch` (short name) or go back to it. */
 export async function usesOf(repository: Repository, branch: string): Promise<BranchUse[]> {
   const linked = join(repository.commonDir, 'worktrees');
-  const gitDirs = [repository.commonDir, ...(await names(linked)).map((name) => join(linked, name))];
+  const gitDirs = [repository.commonDir, ...(await namesIn(linked)).map((name) => join(linked, name))];
   const uses: BranchUse[] = [];
   for (const gitDir of gitDirs) {
     const rebased = [
@@ -125,14 +126,6 @@ export async function usesOf(repository: Repository, branch: string): Promise<Br
     if ((await text(gitDir, 'BISECT_START')) === branch) uses.push({ operation: 'bisect', gitDir });
   }
   return uses;
-}
-
-async function names(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch {
-    return [];
-  }
 }
 
 async function text(...path: string[]): Promise<string | null> {

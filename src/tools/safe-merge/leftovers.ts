@@ -2,8 +2,9 @@
  * What killed runs left in the repository and beside it: the next run that begins removes it, where nobody is at work for
  * it any more. Only what no person can have written in; work trees for resolving stay.
  */
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { exists, namesIn } from '../../os/paths.js';
 import type { ProcessLock } from '../git/process-lock.js';
 import { NoRepository, openRepository, type Repository } from '../git/repository.js';
 import { idle, sweepOwnLocks } from './run-lock.js';
@@ -24,8 +25,8 @@ const SCRATCH = /^objects-|\.tmp$/;
 export async function sweepLeftovers(place: Place, run: RunKey): Promise<string[]> {
   const { repository } = place;
   const removed = await sweepOwnLocks(repository, run);
-  for (const owner of await names(runDirectory(repository, '' as RunKey))) {
-    const left = (await names(runDirectory(repository, owner as RunKey))).filter((name) =>
+  for (const owner of await namesIn(runDirectory(repository, '' as RunKey))) {
+    const left = (await namesIn(runDirectory(repository, owner as RunKey))).filter((name) =>
       SCRATCH.test(name),
     );
     if (left.length === 0) continue;
@@ -43,7 +44,7 @@ export async function sweepLeftovers(place: Place, run: RunKey): Promise<string[
 /** Takes a run that nobody is at work for; one without a directory never had anybody, or was forgotten. */
 async function hold(repository: Repository, owner: string, run: RunKey | null): Promise<ProcessLock | null> {
   const free: ProcessLock = { waitedMs: 0, release: () => Promise.resolve() };
-  if (owner === run || !(await isThere(runDirectory(repository, owner as RunKey)))) return free;
+  if (owner === run || !(await exists(runDirectory(repository, owner as RunKey)))) return free;
   return idle(repository, owner as RunKey);
 }
 
@@ -51,7 +52,7 @@ async function hold(repository: Repository, owner: string, run: RunKey | null): 
 async function sweepGates(place: Place, run: RunKey | null): Promise<string[]> {
   const folder = workshopFolder(place);
   const removed: string[] = [];
-  for (const name of await names(folder)) {
+  for (const name of await namesIn(folder)) {
     if (!name.endsWith(GATE)) continue;
     const owner = name.slice(0, -GATE.length) as RunKey;
     const held = await hold(place.repository, owner, run);
@@ -78,8 +79,8 @@ export async function sweepAllGates(home: string): Promise<SweptGates> {
   const removed: string[] = [];
   const trouble: string[] = [];
   const top = workshopsFolder(home);
-  for (const clone of await names(top)) {
-    for (const name of await names(join(top, clone))) {
+  for (const clone of await namesIn(top)) {
+    for (const name of await namesIn(join(top, clone))) {
       if (!name.endsWith(GATE)) continue;
       const path = join(top, clone, name);
       try {
@@ -107,29 +108,12 @@ async function ownerOf(path: string): Promise<Repository | 'gone' | 'unknown'> {
   const admin = /^gitdir: (.+)$/m.exec(link)?.[1];
   if (admin === undefined) return 'unknown'; // half made, or half removed: the next run of its repository finds it
   const common = resolve(path, admin, '../..');
-  if (!(await isThere(common))) return 'gone';
+  if (!(await exists(common))) return 'gone';
   try {
     const opened = await openRepository(path);
     return { ...opened, workTree: null, gitDir: opened.commonDir };
   } catch (error) {
     if (error instanceof NoRepository) return 'unknown';
     throw error;
-  }
-}
-
-async function names(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch {
-    return [];
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch {
-    return false;
   }
 }

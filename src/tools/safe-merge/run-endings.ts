@@ -2,8 +2,9 @@
  * The last word on runs that had none of their own: canceled between two steps, timed out, ended with their worker or
  * terminated. The engine's record says what became of them; the next run that begins in the repository reads it there.
  */
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { exists } from '../../os/paths.js';
 import { isRunId, runDirectory as engineDirectory, stateHome } from '../../home.js';
 import { readJson } from '../../os/json-file.js';
 import { branchName, remoteName } from '../git/names.js';
@@ -28,7 +29,7 @@ export async function tellEndings(place: Place, run: RunKey): Promise<string[]> 
   for (const name of await readdir(runDirectory(repository, '' as RunKey)).catch(() => [])) {
     const one = name as RunKey;
     const directory = runDirectory(repository, one);
-    if (one === run || (await isThere(join(directory, RUN_REPORT)))) continue;
+    if (one === run || (await exists(join(directory, RUN_REPORT)))) continue;
     const ending = endingOf(env, one);
     const target = ending === null ? null : await targetOf(directory);
     if (ending === null || target === null) continue;
@@ -132,14 +133,5 @@ async function targetOf(directory: string): Promise<Target | null> {
     };
   } catch {
     return null; // not as we write it
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch {
-    return false;
   }
 }
