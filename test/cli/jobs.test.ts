@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openJobs, type JobManager, type JobStatus } from '../../src/client.js';
+import { writeJob } from './a-job.js';
 import { openShop, type Shop } from './a-shop.js';
 
 let shop: Shop;
@@ -11,23 +12,8 @@ beforeAll(async () => {
 });
 afterAll(() => shop.close());
 
-/** Writes a job file of the full form and returns its path. */
-function file(id: string, script: string, over: object = {}): string {
-  mkdirSync(join(shop.folder, 'jobs'), { recursive: true });
-  const path = join('jobs', `${id}.json`);
-  const job = {
-    ...{ job_id: id, workstream_id: 'ws-demo', tool: 'mechanical', env: {} },
-    command: { exe: 'sh', args: ['-c', script] },
-    paths: {
-      ...{ repo_root: '.', working_dir: '.' },
-      ...{ log_file: `logs/${id}.log`, error_report: `logs/${id}.error.json` },
-    },
-    metadata: { retry_policy: 'none' },
-    ...over,
-  };
-  writeFileSync(join(shop.folder, path), JSON.stringify(job));
-  return path;
-}
+const file = (id: string, script: string, over: object = {}): string =>
+  writeJob(shop.folder, id, script, over);
 const held = (id: string): string => file(id, shop.held(id).args[1]!);
 const read = (path: string): string => readFileSync(join(shop.folder, path), 'utf8');
 const json = async <T>(...argv: string[]): Promise<T> =>

@@ -200,3 +200,11 @@ describe.skipIf(data === undefined)('the example files of the old system', () =>
     expect(found.jobs.map(({ job }) => job.tool)).toEqual(['aider', 'codex', 'git', 'tests']);
   });
 });
+
+test.each([
+  ['full', fullForm({ metadata: { retry_policy: 'escalate_to_codex', note: 'kept' } })],
+  ['short', shortForm({ dependencies: ['a'], config: { model: 'm' } })],
+])('a job of the %s form crosses every border as plain JSON and comes back the same', async (_, document) => {
+  const job = await loaded(document);
+  expect(JSON.parse(JSON.stringify(job))).toStrictEqual(job);
+});
