@@ -5,6 +5,7 @@ import type { Link } from '../client/link.js';
 import { idle } from '../client/jobs/idle.js';
 import { queueStats, type QueueStats } from '../client/jobs/list-jobs.js';
 import { readJob } from '../client/jobs/read-job.js';
+import { endedBadly, noteWaited, waitedUntil } from '../client/jobs/waited.js';
 import { setWorkers, waitUntilEmpty } from '../client/jobs/workers.js';
 import { DEFAULT_QUEUE, isFinal } from '../job/job.js';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,7 +14,7 @@ import type { QueueFlags, WorkersFlags } from './commands/job.js';
 import { UsageError } from './errors.js';
 import { openProgress, type JobProgress } from './job-progress.js';
 import { oneLine } from './text/neutralise.js';
-import { plural } from './text/time.js';
+import { localTime, plural } from './text/time.js';
 import type { ExitCode, World } from './world.js';
 
 /** What a command that is to be typed needs beside, to be about this queue. */
@@ -110,36 +111,55 @@ export async function waitForJobs(
     const leaving = new AbortController();
     const forget = world.onInterrupt(() => leaving.abort());
     const progress = openProgress(world, { queue, json });
-    let last: QueueStats | null = null;
-    const onLook = (stats: QueueStats): void => progress.take((last = stats));
+    const onLook = (stats: QueueStats): void => progress.take(stats);
     try {
-      if (ids.length > 0) return await waitForSome(world, link, queue, ids, json, onLook, leaving.signal);
-      const first = await queueStats(link, queue);
-      const isEmpty = await waitUntilEmpty(link, queue, { everyMs: LOOK_MS, onLook, signal: leaving.signal });
-      progress.close();
-      if (!isEmpty) return 1;
-      const stats = last ?? first;
-      const bad = stats.queue.failed + stats.queue.cancelled - first.queue.failed - first.queue.cancelled;
-      if (json) printJsonLine(world, { type: 'result', ...stats });
-      else
-        print(
-          world,
-          bad === 0
-            ? 'all jobs have ended'
-            : `all jobs have ended, ${bad} of them badly: planwright job list --status failed${ofQueue(queue)}`,
-        );
-      const before = first.queue.failed + first.queue.cancelled;
-      if (before > 0 && !json)
-        tellTo(world)(
-          `${plural(before, 'job')} had failed or been cancelled before this began to wait, and ${before === 1 ? 'does' : 'do'} not count: planwright job wait <id> counts them`,
-        );
-      return bad === 0 ? 0 : 1;
+      return ids.length > 0
+        ? await waitForSome(world, link, queue, ids, json, onLook, leaving.signal)
+        : await waitForAll(world, link, { queue, json }, progress, leaving.signal);
     } finally {
       progress.close();
       forget();
     }
   });
 }
+
+/**
+ * Waits until the queue is empty. What ended badly before counts, too, unless somebody has waited for the queue since: who
+ * submits, starts the workers and then waits must be told whenever it was.
+ */
+async function waitForAll(
+  world: World,
+  link: Link,
+  { queue, json }: QueueFlags,
+  progress: JobProgress,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const client = await link.client();
+  const since = await waitedUntil(client, queue);
+  let stats = await queueStats(link, queue);
+  const onLook = (now: QueueStats): void => progress.take((stats = now));
+  const isEmpty = await waitUntilEmpty(link, queue, { everyMs: LOOK_MS, onLook, signal });
+  progress.close();
+  if (!isEmpty) return 1;
+  const until = Date.now();
+  const bad = await endedBadly(client, queue, since);
+  if (json) printJsonLine(world, { type: 'result', ...stats, ended_badly: bad });
+  else if (bad.length === 0) print(world, 'all jobs have ended');
+  else {
+    print(
+      world,
+      `all jobs have ended, ${bad.length} of them badly${since === 0 ? '' : ` since ${localTime(since)}, when the last wait ended`}:`,
+      ...bad.slice(0, NAMED).map(({ job_id: id, status }) => `  ${id}  ${status}`),
+      ...(bad.length > NAMED ? [`  … and ${bad.length - NAMED} more`] : []),
+      `  why: planwright job status ${bad[0]!.job_id}${ofQueue(queue)}`,
+    );
+  }
+  if (stats.queue.total > 0) await noteWaited(link, queue, until);
+  return bad.length === 0 ? 0 : 1;
+}
+
+/** Jobs that are named when they ended badly. */
+const NAMED = 20;
 
 async function waitForSome(
   world: World,

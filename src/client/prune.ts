@@ -10,6 +10,7 @@ import { runFiles } from '../record/layout.js';
 import { sweepAllGates } from '../tools/safe-merge/leftovers.js';
 import { forgetUnused } from '../tools/safe-merge/remembered.js';
 import { forgetRunIn } from '../tools/safe-merge/retention.js';
+import { isJobRun } from '../workflows/job-api.js';
 
 export interface PruneOptions {
   /** Runs that ended longer ago than this are removed. */
@@ -37,12 +38,12 @@ export interface Pruned {
   readonly merges: number;
 }
 
-/** Removes old runs, or says which it would. The runs of sub-plans go with the run that they are part of. */
+/** Removes old runs, or says which it would. The runs of sub-plans go with the run that they are part of; those of jobs are runs of their own. */
 export async function prune({ home }: Pick<Link, 'home'>, options: PruneOptions): Promise<Pruned> {
   const all = await localRuns(home, true);
   const closed: PrunedRun[] = [];
   let open = 0;
-  for (const runId of all.filter((id) => !id.includes('~'))) {
+  for (const runId of all.filter((id) => !id.includes('~') || isJobRun(id))) {
     const endedAt = await endOf(home, runId);
     if (endedAt === null) {
       open += 1;

@@ -20,6 +20,9 @@ export const jobRunId = (queue: string, id: string, number: number, execution: s
   return `${jobPrefix(queue)}${safe.slice(0, 100) || 'job'}~${number}.${execution.slice(0, 8)}`;
 };
 
+/** Says whether an id is that of a job's run: a run of its own, though its id has parts. */
+export const isJobRun = (runId: string): boolean => /^job~[^~]+~[^~]+~\d+\.[^~]+$/.test(runId);
+
 export interface JobInput {
   readonly queue: string;
   readonly job: Job;
@@ -133,6 +136,8 @@ export interface SetWorkersRequest {
 }
 /** Update: nothing more comes; who waits for a job that nobody submitted fails. */
 export const SEAL_UPDATE = 'seal';
+/** Update: somebody has waited for all of it, and was told of what ended until this time. */
+export const WAITED_UPDATE = 'waited';
 
 export const QUEUE_QUERY = 'queue';
 export interface QueueView {
@@ -155,6 +160,8 @@ export interface QueueFirst {
 /** The memo of a queue's workflow: what can be read when no worker is there. */
 export interface QueueMemo {
   readonly places: number;
+  /** Until when somebody has waited for all of it, in milliseconds since 1970. */
+  readonly waitedUntil?: number;
 }
 
 /** Activity: what jobs of these ids are, by the server. */

@@ -30,6 +30,7 @@ import {
   QUEUE_QUERY,
   SEAL_UPDATE,
   SET_WORKERS_UPDATE,
+  WAITED_UPDATE,
   type JobActivities,
   type JobEndedRequest,
   type QueueFirst,
@@ -129,10 +130,19 @@ class Keeper {
       },
       { description: 'Nothing more comes: jobs that wait for what nobody submitted fail' },
     );
+    setHandler(
+      defineUpdate<QueueView, [number]>(WAITED_UPDATE),
+      (waitedUntil) => {
+        upsertMemo({ waitedUntil } satisfies Partial<QueueMemo>);
+        this.#news = true;
+        return this.#view();
+      },
+      { description: 'Somebody waited for all jobs and knows of those that ended until then' },
+    );
   }
 
   #setWorkers({ places, graceful, ageingMs, unknownMs }: SetWorkersRequest): QueueView {
-    if (places !== this.#queue.places) upsertMemo({ places } satisfies QueueMemo);
+    if (places !== this.#queue.places) upsertMemo({ places } satisfies Partial<QueueMemo>);
     this.#queue.places = places;
     this.#queue.ageingMs = ageingMs ?? this.#queue.ageingMs;
     this.#queue.unknownMs = unknownMs ?? this.#queue.unknownMs;

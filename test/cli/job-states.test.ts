@@ -158,3 +158,23 @@ test('whoever submits may be killed while it does: submitting again loses no job
   expect(read('journal').trim().split('\n').sort()).toEqual([...ids].sort());
   expect(await total()).toBe(ids.length);
 });
+
+test('prune removes what jobs that have ended left in the state directory, and nothing of one at work', async () => {
+  const q = on('pruned');
+  await q.run('submit', q.file('over', 'true'));
+  await q.run('workers', '--detach');
+  expect((await q.run('wait', 'over')).code).toBe(0);
+  await q.run('submit', q.held('at-work'));
+  await q.becomes('at-work', 'running');
+  const [over, atWork] = [(await q.status('over')).run_id!, (await q.status('at-work')).run_id!];
+  const folderOf = (run: string): boolean => existsSync(join(shop.home.home, 'runs', run));
+  await vi.waitFor(() => expect([over, atWork].map(folderOf)).toEqual([true, true]), { timeout: 60_000 });
+  const { removed } = JSON.parse((await shop.run('prune', '--max-size', '0', '--json')).out) as {
+    removed: { run_id: string }[];
+  };
+  expect(removed.map(({ run_id: id }) => id)).toContain(over);
+  expect([over, atWork].map(folderOf)).toEqual([false, true]);
+  expect(await q.status('over')).toMatchObject({ status: 'completed' }); // the queue remembers it
+  shop.release('at-work');
+  expect((await q.run('wait', 'at-work')).code).toBe(0);
+});

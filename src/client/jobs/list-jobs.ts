@@ -234,7 +234,7 @@ async function newest(client: Client, queue: string, query: string, limit: numbe
   return jobs;
 }
 
-function listed(queue: string, info: WorkflowExecutionInfo): ListedJob {
+export function listed(queue: string, info: WorkflowExecutionInfo): ListedJob {
   const memo = info.memo as unknown as JobMemo;
   const said = info.searchAttributes[RUN_STATE.name]?.[0] as JobState | undefined;
   return {

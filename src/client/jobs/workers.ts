@@ -46,7 +46,8 @@ export async function setWorkers(link: Link, queue: string, request: SetWorkersR
 export const sealQueue = (link: Link, queue: string): Promise<QueueView> =>
   toldQueue<[]>(link, queue, SEAL_UPDATE, [], 0);
 
-async function toldQueue<Args extends [SetWorkersRequest] | []>(
+/** Tells a queue something by an update, and starts it where there is none. */
+export async function toldQueue<Args extends [SetWorkersRequest] | [number] | []>(
   link: Link,
   queue: string,
   update: string,
