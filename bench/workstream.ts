@@ -3,42 +3,58 @@
  *
  * The tool writes one line. Processor time counts that of all children; `--calls` lists the programs that were started.
  */
-import childProcess, { execFileSync, type SpawnOptions } from 'node:child_process';
+import childProcess, { execFileSync, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { availableParallelism } from 'node:os';
 
 interface Call {
   readonly what: string;
+  /** When it was started: milliseconds since the attempt began. */
+  readonly at: number;
   ms: number;
 }
 
 let calls: Call[] = [];
-const { spawn } = childProcess;
+let begun = 0;
+const { spawn, execFile } = childProcess;
 childProcess.spawn = ((program: string, args: readonly string[], options: SpawnOptions) => {
   const words = args.filter((arg, at) => arg !== '-c' && args[at - 1] !== '-c');
-  const call: Call = { what: [program, ...words].join(' ').slice(0, 100), ms: 0 };
-  const begun = performance.now();
-  calls.push(call);
-  const child = spawn(program, args, options);
-  child.once('exit', () => (call.ms = performance.now() - begun));
-  return child;
+  return noted([program, ...words].join(' '), spawn(program, args, options));
 }) as typeof spawn;
+childProcess.execFile = ((program: string, args: readonly string[], ...rest: never[]) =>
+  noted([program, ...args].join(' '), execFile(program, args, ...rest))) as unknown as typeof execFile;
 syncBuiltinESMExports();
 
-const { openHall } = await import('../test/activities/workstream/attempts.js');
+function noted(what: string, child: ChildProcess): ChildProcess {
+  const call: Call = { what: what.slice(0, 100), at: performance.now() - begun, ms: 0 };
+  calls.push(call);
+  child.once('exit', () => (call.ms = performance.now() - begun - call.at));
+  return child;
+}
 
-/** Seconds of processor time: ours and that of all children that have ended. */
+const { openHall } = await import('../test/activities/workstream/attempts.js');
+const { useHelper } = await import('../src/tools/process/run-program.js');
+
+const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+
+/** Seconds of processor time: ours, that of our children, and of all children of those that have ended. */
 function processorSec(): number {
-  const fields = readFileSync('/proc/self/stat', 'latin1').split(') ')[1]!.split(' ');
-  const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0);
-  return ticks / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+  const { pid } = process;
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean);
+  const ticks = [String(pid), ...children].flatMap((one) => {
+    const fields = readFileSync(`/proc/${one}/stat`, 'latin1').split(') ')[1]!.split(' ');
+    return [11, 12, 13, 14].map((at) => Number(fields[at]));
+  });
+  return ticks.reduce((sum, one) => sum + one, 0) / TICKS;
 }
 
 const [files = 20_000, times = 10] = process.argv
   .slice(2)
   .filter((arg) => /^\d+$/.test(arg))
   .map(Number);
+// As in a worker. What the helper starts is not seen here.
+const endHelper = process.argv.includes('--calls') ? null : useHelper();
 const hall = await openHall();
 try {
   const many = Object.fromEntries(
@@ -56,10 +72,15 @@ try {
   await attempt(1);
   const seconds: number[] = [];
   const processor: number[] = [];
+  const own: number[] = [];
   for (let n = 2; n < 2 + times; n += 1) {
     calls = [];
     const before = [performance.now(), processorSec()] as const;
+    begun = before[0];
+    const { user, system } = process.cpuUsage();
     await attempt(n);
+    const used = process.cpuUsage({ user, system });
+    own.push((used.user + used.system) / 1e6);
     seconds.push((performance.now() - before[0]) / 1000);
     processor.push(processorSec() - before[1]);
   }
@@ -69,10 +90,13 @@ try {
   console.log(
     `an attempt without its tool, middle one: ${middle(seconds)} s (least ${Math.min(...seconds).toFixed(3)})`,
   );
-  console.log(`processor time: ${middle(processor)} s`);
-  console.log(`programs started: ${calls.length}`);
-  if (process.argv.includes('--calls'))
-    for (const { what, ms } of calls) console.log(`${ms.toFixed(0).padStart(6)} ms  ${what}`);
+  console.log(`processor time: ${middle(processor)} s, of that our own process ${middle(own)} s`);
+  if (endHelper === null) {
+    console.log(`programs started: ${calls.length}`);
+    for (const { what, at, ms } of calls)
+      console.log(`${at.toFixed(0).padStart(6)} ${ms.toFixed(0).padStart(6)} ms  ${what}`);
+  }
 } finally {
   await hall.close();
+  await endHelper?.();
 }

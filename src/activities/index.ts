@@ -7,6 +7,7 @@ import { packageRoot } from '../package.js';
 import { sweepWorktrees } from '../tools/git/close-worktree.js';
 import { fileNameOf } from '../tools/git/names.js';
 import { openContainment } from '../tools/process/index.js';
+import { useHelper } from '../tools/process/run-program.js';
 import { sweepAllGates } from '../tools/safe-merge/leftovers.js';
 import type { LandingActivities } from '../workflows/landing-api.js';
 import type { JobActivities } from '../workflows/job-api.js';
@@ -49,6 +50,7 @@ export async function openActivities(world: World, tell: Tell): Promise<WorkerAc
   void sweepLeft(world.home, tell); // captures what is in them first: steps need not wait for that
   const containment = await openContainment(world.env);
   tell(`holds commands by ${containment.mode}: ${containment.why}`);
+  const endHelper = useHelper(); // a worker is large
   // Before all else on a step's PATH, so that plans can name our own tools as they are.
   const bin = join(packageRoot(), 'bin', 'steps');
   const workstreams = workstreamActivities({
@@ -70,7 +72,10 @@ export async function openActivities(world: World, tell: Tell): Promise<WorkerAc
       findEnded,
       findJobs,
     },
-    close: () => containment.close(),
+    close: async () => {
+      await containment.close();
+      await endHelper();
+    },
   };
 }
 

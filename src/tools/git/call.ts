@@ -1,7 +1,7 @@
 /**
  * The one way a git process of ours is started.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { runProgram, type ProgramEnd } from '../process/run-program.js';
 import { mustEnd, whenToldToEnd } from './ending.js';
 import { gitEnvironment } from './environment.js';
 import { OVERRIDES, type Setting } from './overrides.js';
@@ -73,77 +73,22 @@ export async function git(call: GitCall): Promise<GitAnswer> {
   return { exitCode: end.exitCode, stdout: end.stdout, stderr: end.stderr };
 }
 
-interface End {
-  readonly exitCode: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: Buffer;
+interface End extends Omit<ProgramEnd, 'stderr'> {
   readonly stderr: string;
-  readonly tooMuch: boolean;
-  /** Why it did not begin. */
-  readonly error: NodeJS.ErrnoException | null;
 }
 
 /** Runs git to its end. By Node's own means: a library for it takes longer to load than most of these calls to run. */
-function run({ cwd, args, env, settings = [], input, maxBytes = DEFAULT_MAX_BYTES }: GitCall): Promise<End> {
+async function run(call: GitCall): Promise<End> {
+  const { cwd, args, env, settings = [], input = null, maxBytes = DEFAULT_MAX_BYTES } = call;
   const fixed = OVERRIDES.flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  return new Promise((resolve) => {
-    const failed = (error: NodeJS.ErrnoException): void =>
-      resolve({ exitCode: null, signal: null, stdout: Buffer.alloc(0), stderr: '', tooMuch: false, error });
-    let child: ChildProcess;
-    try {
-      child = spawn('git', [...fixed, ...args], {
-        cwd,
-        env: { ...gitEnvironment(), ...env, ...settingsEnvironment(settings) },
-        // Without input stdin is closed: a git or ssh that asks gets an end of file instead of waiting.
-        stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      });
-    } catch (error) {
-      return failed(error as NodeJS.ErrnoException); // a list of arguments that is too long, a NUL in one
-    }
-    // git removes its lock files when it is asked to end.
-    const ended = whenToldToEnd(() => void child.kill('SIGTERM'));
-    const kept: Buffer[] = [];
-    let size = 0;
-    child.stdout?.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size <= maxBytes) kept.push(chunk);
-      else child.kill('SIGTERM');
-    });
-    // Bounded here: a push must not die because a hook on the other side talks much.
-    const messages = boundedText(child.stderr);
-    child.stdin?.on('error', () => undefined); // it ended without reading: its exit code says what that means
-    child.stdin?.end(input);
-    child.once('error', (error) => {
-      if (child.pid !== undefined) return; // a signal that did not reach it
-      ended();
-      failed(error);
-    });
-    child.once('close', (exitCode, signal) => {
-      ended();
-      const stderr = shownText(messages());
-      resolve({
-        exitCode,
-        signal,
-        stdout: Buffer.concat(kept),
-        stderr,
-        tooMuch: size > maxBytes,
-        error: null,
-      });
-    });
+  const child = runProgram({
+    ...{ program: 'git', args: [...fixed, ...args], cwd, input, maxBytes },
+    env: { ...gitEnvironment(), ...env, ...settingsEnvironment(settings) },
   });
-}
-
-const MAX_MESSAGES = 16 * 1024;
-
-/** Drains a stream and keeps its first bytes. */
-function boundedText(stream: NodeJS.ReadableStream | null): () => string {
-  const kept: Buffer[] = [];
-  let size = 0;
-  stream?.on('data', (chunk: Buffer) => {
-    if (size < MAX_MESSAGES) kept.push(chunk);
-    size += chunk.length;
-  });
-  return () => Buffer.concat(kept).toString('utf8', 0, MAX_MESSAGES);
+  // git removes its lock files when it is asked to end.
+  const ended = whenToldToEnd(() => child.kill('SIGTERM'));
+  const end = await child.ended.finally(ended);
+  return { ...end, stderr: shownText(end.stderr.toString('utf8')) };
 }
 
 function settingsEnvironment(settings: readonly Setting[]): Record<string, string> {

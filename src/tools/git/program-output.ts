@@ -1,14 +1,16 @@
 /**
  * What a small program of the system prints.
  */
-import { execFile } from 'node:child_process';
+import { runProgram } from '../process/run-program.js';
 import { MAX_LISTING } from './own-git.js';
 
 /** Returns it; null when the program is not there or fails. */
-export function programOutput(program: string, args: readonly string[], cwd: string): Promise<Buffer | null> {
-  const env = { PATH: process.env['PATH'] };
-  const options = { cwd, encoding: 'buffer', maxBuffer: MAX_LISTING, env } as const;
-  return new Promise((resolve) => {
-    execFile(program, args, options, (error, stdout) => resolve(error === null ? stdout : null));
-  });
+export async function programOutput(
+  program: string,
+  args: readonly string[],
+  cwd: string,
+): Promise<Buffer | null> {
+  const env = { PATH: process.env['PATH'] ?? '' };
+  const end = await runProgram({ program, args, cwd, env, input: null, maxBytes: MAX_LISTING }).ended;
+  return end.exitCode === 0 && !end.tooMuch ? end.stdout : null;
 }
