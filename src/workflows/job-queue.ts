@@ -134,7 +134,7 @@ class Keeper {
       defineUpdate<QueueView, [number]>(WAITED_UPDATE),
       (waitedUntil) => {
         upsertMemo({ waitedUntil } satisfies Partial<QueueMemo>);
-        this.#news = true;
+        this.#entity.news();
         return this.#view();
       },
       { description: 'Somebody waited for all jobs and knows of those that ended until then' },
