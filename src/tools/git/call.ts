@@ -19,6 +19,8 @@ export interface GitCall {
   readonly accept?: readonly number[];
   /** The most that stdout may hold; default 64 MiB. */
   readonly maxBytes?: number;
+  /** Whether it works counts, not what it prints. */
+  readonly discard?: boolean;
 }
 
 export interface GitAnswer {
@@ -79,10 +81,10 @@ interface End extends Omit<ProgramEnd, 'stderr'> {
 
 /** Runs git to its end. By Node's own means: a library for it takes longer to load than most of these calls to run. */
 async function run(call: GitCall): Promise<End> {
-  const { cwd, args, env, settings = [], input = null, maxBytes = DEFAULT_MAX_BYTES } = call;
+  const { cwd, args, env, settings = [], input = null, maxBytes = DEFAULT_MAX_BYTES, discard = false } = call;
   const fixed = OVERRIDES.flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const child = runProgram({
-    ...{ program: 'git', args: [...fixed, ...args], cwd, input, maxBytes },
+    ...{ program: 'git', args: [...fixed, ...args], cwd, input, maxBytes, discard },
     env: { ...gitEnvironment(), ...env, ...settingsEnvironment(settings) },
   });
   // git removes its lock files when it is asked to end.

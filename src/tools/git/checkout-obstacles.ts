@@ -1,14 +1,14 @@
 /**
  * Why a work tree cannot be brought to another commit without touching what is not ours.
  */
-import { readAttributes, useAttributesOf } from './attributes.js';
 import { filesBelow, onDisk, parents } from './checkout-files.js';
+import { filteredFiles, lfsFiles } from './checkout-filters.js';
 import type { Objects } from './objects.js';
 import { fields, pathFromBytes } from './path-bytes.js';
 import { readRef } from './refs.js';
 import { gitIn, type Repository } from './repository.js';
 import { readStatus } from './status.js';
-import { diffTrees, isSubmodule, type TreeChange } from './tree.js';
+import { diffTrees, type TreeChange } from './tree.js';
 import { checkedOut } from './worktrees.js';
 
 export interface CheckoutMove {
@@ -28,6 +28,8 @@ export type Obstacle =
   | { readonly kind: 'hidden'; readonly paths: readonly string[] }
   /** A content filter that we do not run belongs to files that change. */
   | { readonly kind: 'filter'; readonly paths: readonly string[]; readonly filter: string }
+  /** Git LFS cannot write files that change: it is not there, or their content cannot be had. */
+  | { readonly kind: 'lfs'; readonly paths: readonly string[]; readonly said: string }
   /** The branch is not checked out here any more, or has moved on. */
   | { readonly kind: 'other-branch'; readonly found: string | null }
   | { readonly kind: 'locked'; readonly lock: string }
@@ -58,7 +60,8 @@ export async function findObstacle(
   return (
     (await hiddenFiles(checkout, changes)) ??
     (await filesInTheWay(checkout, changes)) ??
-    (await filteredFiles(checkout, objects, move.to, changes))
+    (await filteredFiles(checkout, objects, move.to, changes)) ??
+    (await lfsFiles(checkout, objects, move.to, changes))
   );
 }
 
@@ -104,31 +107,4 @@ async function filesInTheWay(checkout: Repository, changes: readonly TreeChange[
     }
   }
   return paths.size === 0 ? null : { kind: 'in-the-way', paths: [...paths] };
-}
-
-async function filteredFiles(
-  checkout: Repository,
-  objects: Objects,
-  to: string,
-  changes: readonly TreeChange[],
-): Promise<Obstacle | null> {
-  const programs = new Set(
-    checkout.disarmed.flatMap(([name]) => /^filter\.(.*)\.[a-z]+$/.exec(name)?.[1] ?? []),
-  );
-  if (programs.size === 0) return null;
-  const paths = changes
-    .filter(({ after }) => after !== null && !isSubmodule(after.mode))
-    .map(({ path }) => path);
-  await useAttributesOf(objects, to);
-  for (const run of [
-    (args: readonly string[], options: object) => gitIn(checkout, args, options),
-    (args: readonly string[], options: object) => objects.git(args, options),
-  ]) {
-    const values = (await readAttributes(run, ['filter'], paths)).get('filter') ?? new Map<string, string>();
-    const filtered = [...values].filter(([, name]) => programs.has(name));
-    const [first] = filtered;
-    if (first !== undefined)
-      return { kind: 'filter', filter: first[1], paths: filtered.map(([path]) => path) };
-  }
-  return null;
 }

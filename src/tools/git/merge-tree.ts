@@ -149,19 +149,25 @@ function conflictsOf(
   if (sides.size === 0) throw new Error('BUG: git merge-tree reported conflicts and named none');
   return [...sides].map(([path, side]) => ({
     path,
-    kind: drivers.has(path) ? 'merge-driver' : kindOf(side, words.get(path) ?? []),
+    kind: kindOf(side, words.get(path) ?? [], drivers.get(path) ?? null),
     ...side,
   }));
 }
 
-function kindOf(side: Omit<Conflict, 'path' | 'kind'>, words: readonly string[]): string {
+function kindOf(
+  side: Omit<Conflict, 'path' | 'kind'>,
+  words: readonly string[],
+  driver: string | null,
+): string {
+  const isPointer = driver === 'lfs'; // what Git LFS keeps: a side is taken whole, as with any binary file
+  if (driver !== null && !isPointer) return 'merge-driver';
   const modes = [side.base, side.ours, side.theirs].flatMap((stage) => (stage === null ? [] : [stage.mode]));
   if (modes.some(isSubmodule)) return 'submodule';
   // git's first word may be "contents" for what is also a rename: the rarer word says more.
   const special = words.find((word) => word !== 'contents' && word !== 'binary');
   if (special !== undefined) return special;
   if (modes.some(isLink)) return 'link';
-  if (words.includes('binary')) return 'binary';
+  if (words.includes('binary') || (isPointer && words.includes('contents'))) return 'binary';
   if (words.includes('contents')) return side.base === null ? 'add/add' : 'content';
   return 'unknown';
 }

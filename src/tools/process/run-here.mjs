@@ -13,6 +13,7 @@ import { spawn } from 'node:child_process';
  * @property {Readonly<Record<string, string>>} env - all of it
  * @property {Buffer | string | null} input - without, stdin is closed: who asks gets an end of file instead of waiting
  * @property {number} maxBytes - the most that stdout may hold
+ * @property {boolean} [discard] - what it prints on stdout is not wanted
  */
 
 /**
@@ -39,11 +40,14 @@ const MAX_MESSAGES = 16 * 1024;
  * @param {ProgramCall} call
  * @returns {RunningProgram}
  */
-export function runHere({ program, args, cwd, env, input, maxBytes }) {
+export function runHere({ program, args, cwd, env, input, maxBytes, discard = false }) {
   /** @type {import('node:child_process').ChildProcess} */
   let child;
   try {
-    child = spawn(program, args, { cwd, env, stdio: [input === null ? 'ignore' : 'pipe', 'pipe', 'pipe'] });
+    child = spawn(program, args, {
+      ...{ cwd, env },
+      stdio: [input === null ? 'ignore' : 'pipe', discard ? 'ignore' : 'pipe', 'pipe'],
+    });
   } catch (error) {
     // A list of arguments that is too long, a NUL in one.
     return { ended: Promise.resolve(notBegun(/** @type {NodeJS.ErrnoException} */ (error))), kill: () => {} };

@@ -118,8 +118,9 @@ export async function classesOf(
   return paths.map((path) => {
     const merge = values.get('merge')?.get(path);
     const generated = values.get('linguist-generated')?.get(path);
-    // The macro `binary` stands for `-diff -merge -text`.
-    const declared = merge === 'unset' || merge === 'binary' || values.get('diff')?.get(path) === 'unset';
+    // The macro `binary` stands for `-diff -merge -text`; what Git LFS keeps is hardly text.
+    const declared =
+      ['unset', 'binary', 'lfs'].includes(merge ?? '') || values.get('diff')?.get(path) === 'unset';
     return classifier(path, {
       declaredGenerated: generated === 'set' || generated === 'true',
       binary: declared || binary.has(path),

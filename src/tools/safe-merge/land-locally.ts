@@ -9,6 +9,7 @@ import { moveRefs, readRef, type RefMove } from '../git/refs.js';
 import { trackingRef, type Remote } from '../git/remote.js';
 import type { Repository } from '../git/repository.js';
 import { checkoutsOf } from '../git/worktrees.js';
+import { lfsFailed } from './lfs.js';
 import type { Problem } from './reasons.js';
 import type { Target } from './target.js';
 import { listed, short } from './words.js';
@@ -148,6 +149,11 @@ function explain(checkout: Repository, target: Target, obstacle: Obstacle): Prob
         message: `the content filter "${obstacle.filter}" belongs to files that change in ${where}: ${listed(obstacle.paths)}. It is a program of the configuration, and none is run.`,
         hint: 'Merge here with git itself, or in a clone without that filter.',
       };
+    case 'lfs':
+      return lfsFailed(
+        `cannot write files that change in ${where} (${listed(obstacle.paths)})`,
+        obstacle.said,
+      );
     case 'other-branch':
       return {
         code: 'target_moved',

@@ -3,10 +3,24 @@
  */
 import { readAttributes, useAttributesOf } from '../git/attributes.js';
 import type { Objects } from '../git/objects.js';
+import type { Repository } from '../git/repository.js';
 import { diffTrees } from '../git/tree.js';
-import { stopped } from './reasons.js';
+import { type Problem, stopped } from './reasons.js';
 import type { Context } from './tool.js';
 import { listed } from './words.js';
+
+/** What git and Git LFS say when its filter does not work: by a pipe, so that git talks of a remote end. */
+const FAILED = /git-lfs|filter '?lfs'? failed|remote end hung up/;
+
+/** Tells whether a call of git failed because of Git LFS. */
+export const isOfLfs = (repository: Repository | null, said: string): boolean =>
+  repository?.lfs === true && FAILED.test(said);
+
+export const lfsFailed = (what: string, said: string): Problem => ({
+  code: 'lfs_failed',
+  message: `Git LFS, which this repository is configured to use, ${what}: ${said}`,
+  hint: 'Put git-lfs where the safe merge runs (on the PATH of the worker) and see that "git lfs pull" works there, then start again.',
+});
 
 /**
  * Refuses to push commits that change such files: they are uploaded by the pre-push hook of Git LFS, which does not run,

@@ -7,16 +7,36 @@ import { noteRefs, settleRefs } from '../git/ref-note.js';
 import { trackingRef } from '../git/remote.js';
 import type { ExaminedCheckout } from './examine.js';
 import type { Landing } from './land-locally.js';
-import { type ReasonCode, stopped } from './reasons.js';
+import { type ReasonCode, Stopped, stopped } from './reasons.js';
+import { recoverHeld } from './recover.js';
 import { lockFile } from './state.js';
 import type { Context } from './tool.js';
 
 /**
- * Waits for the lock that everyone holds who moves the branch.
+ * Waits for the lock that everyone holds who moves the branch, and puts right what whoever held it before left half-done:
+ * a step whose worker was killed is begun again, and not by another env_scan.
  *
- * @throws Stopped when somebody else holds it all the time
+ * @throws Stopped when somebody else holds it all the time, or that cannot be put right
  */
 export async function holdBranch(
+  context: Context,
+  reasonCode: ReasonCode,
+  timeout: number,
+): Promise<ProcessLock> {
+  const lock = await waitFor(context, reasonCode, timeout);
+  try {
+    const { repository, directory, target } = context;
+    const { problems } = await recoverHeld(repository, directory, target.branch);
+    const [problem, ...more] = problems;
+    if (problem === undefined) return lock;
+    throw new Stopped({ exitCode: 1, reasonCode, problems: [problem, ...more] });
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function waitFor(
   { repository, target }: Context,
   reasonCode: ReasonCode,
   timeout: number,

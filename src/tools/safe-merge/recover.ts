@@ -1,12 +1,14 @@
 /**
  * Settling what a killed run left in a work tree, before anything else looks at it.
  */
+import { GitFailure } from '../git/call.js';
 import { settle, isMoving, type Settled } from '../git/checkout-recovery.js';
 import { withObjects } from '../git/objects.js';
 import { LockUnavailable, takeLock } from '../git/process-lock.js';
 import { areMoving, settleRefs } from '../git/ref-note.js';
 import type { Repository } from '../git/repository.js';
 import { checkoutsOf } from '../git/worktrees.js';
+import { isOfLfs, lfsFailed } from './lfs.js';
 import type { Problem } from './reasons.js';
 import { lockFile } from './state.js';
 import { listed } from './words.js';
@@ -21,11 +23,23 @@ export interface Recovered {
 const PATIENCE_SEC = 30;
 
 /** Settles broken-off moves of `branch`, of this work tree and of those that hold it. */
-export async function recover(repository: Repository, directory: string, branch: string): Promise<Recovered> {
+export const recover = (repository: Repository, directory: string, branch: string): Promise<Recovered> =>
+  settleAll(repository, directory, branch, (work) => alone(repository, branch, work));
+
+/** The same by who holds the branch already. */
+export const recoverHeld = (repository: Repository, directory: string, branch: string): Promise<Recovered> =>
+  settleAll(repository, directory, branch, (work) => work());
+
+async function settleAll(
+  repository: Repository,
+  directory: string,
+  branch: string,
+  held: <Value extends object>(work: () => Promise<Value>) => Promise<Value | Problem>,
+): Promise<Recovered> {
   const notes: string[] = [];
   const problems: Problem[] = [];
   if (await areMoving(repository, branch)) {
-    const answer = await alone(repository, branch, () => settleRefs(repository, branch));
+    const answer = await held(() => settleRefs(repository, branch));
     if ('code' in answer) problems.push(answer);
     else notes.push(...answer.map((lock) => `an earlier run was killed and left "${lock}": removed.`));
   }
@@ -33,8 +47,10 @@ export async function recover(repository: Repository, directory: string, branch:
   const here = repository.workTree !== null && !found.some((one) => one.gitDir === repository.gitDir);
   for (const checkout of here ? [repository, ...found] : found) {
     if (!(await isMoving(checkout))) continue;
-    const answer = await alone(repository, branch, () =>
-      withObjects(checkout, directory, (objects) => settle(checkout, objects)),
+    const answer = await held(() =>
+      withObjects(checkout, directory, (objects) => settle(checkout, objects)).catch((error: unknown) =>
+        stuck(checkout, error),
+      ),
     );
     if ('code' in answer) problems.push(answer);
     else if (answer.kind === 'foreign') problems.push(foreign(checkout, answer));
@@ -73,6 +89,22 @@ function note(checkout: Repository, settled: Extract<Settled, { journal: unknown
   const what = `an earlier run (${settled.journal.owner}) was killed while it brought ${checkout.workTree ?? ''} from ${settled.journal.from} to ${settled.journal.to}`;
   if (settled.kind === 'finished') return `${what}: finished.`;
   return settled.kind === 'undone' ? `${what}: undone.` : `${what}: cleared up since.`;
+}
+
+/** git itself cannot write the files, for want of a content filter or of room: everything stays for the next try. */
+function stuck(checkout: Repository, error: unknown): Problem {
+  if (!(error instanceof GitFailure)) throw error;
+  const said = error.stderr || error.message;
+  if (isOfLfs(checkout, said))
+    return lfsFailed(
+      `cannot put right what an earlier run left half-done in ${checkout.workTree ?? ''}`,
+      said,
+    );
+  return {
+    code: 'interrupted_fast_forward',
+    message: `an earlier run left files of ${checkout.workTree ?? ''} half-way between two commits, and git cannot put that right: ${said}`,
+    hint: 'See to what git says, then start again: it goes on from there. Do not remove the index.lock by hand.',
+  };
 }
 
 function foreign(checkout: Repository, settled: Extract<Settled, { kind: 'foreign' }>): Problem {

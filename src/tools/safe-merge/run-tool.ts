@@ -9,6 +9,7 @@ import { NoRepository, openRepository, type Repository } from '../git/repository
 import { branchName, remoteName } from '../git/names.js';
 import { appendEvent } from './events.js';
 import { fullReport, invokerOf, message, phaseEvent, type Place } from './outcome.js';
+import { isOfLfs, lfsFailed } from './lfs.js';
 import { type ReasonCode, type Report, type Stop, Stopped, stopped } from './reasons.js';
 import {
   byHandKey,
@@ -93,7 +94,7 @@ export async function runTool(
     return 0;
   } catch (error) {
     const by = world.toldBy?.() ?? null;
-    const { stop, report } = by === null ? asStopped(tool, error) : asCanceled(by, error);
+    const { stop, report } = by === null ? asStopped(tool, error, place) : asCanceled(by, error);
     await conclude(tool, common, world, place, stop, report, null);
     world.say(message(tool, stop));
     return stop.exitCode;
@@ -261,13 +262,15 @@ async function attempt(tool: Tool, world: World, what: string, write: () => Prom
   }
 }
 
-function asStopped(tool: Tool, error: unknown): Stopped {
+function asStopped(tool: Tool, error: unknown, { repository }: Place): Stopped {
   if (error instanceof Stopped) return error;
   const reasonCode = FALLBACK_REASON[tool.name];
   if (error instanceof NoRepository) {
     const code = error.reason.replaceAll('-', '_');
     return stopped(reasonCode, 2, { code, message: error.message, hint: error.hint });
   }
+  if (error instanceof GitFailure && isOfLfs(repository, error.stderr))
+    return stopped(reasonCode, 1, lfsFailed(`does not work (git ${error.command})`, error.stderr));
   if (error instanceof GitFailure) {
     return stopped(reasonCode, 1, {
       code: error.reason === 'not-installed' ? 'git_missing' : 'git_failed',

@@ -107,6 +107,8 @@ function obstacleText(where: string, obstacle: Obstacle): string {
       return `files that git was told not to look at would be changed in ${where}: ${some(obstacle.paths)}`;
     case 'filter':
       return `the content filter "${obstacle.filter}" belongs to files that change in ${where}: ${some(obstacle.paths)}`;
+    case 'lfs':
+      return `Git LFS cannot write files that change in ${where} (${some(obstacle.paths)}): ${obstacle.said}`;
     case 'other-branch':
       return `${where} no longer has the branch checked out at the commit that was merged`;
     case 'locked':

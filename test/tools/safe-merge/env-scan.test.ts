@@ -116,11 +116,14 @@ test('a lock that goes away in time stops nothing', async () => {
 
 describe('a run that was killed while it wrote files', () => {
   /** A clone behind its remote whose files are half-way there. */
-  async function brokenOff(): Promise<Clones> {
+  async function brokenOff(
+    before: (made: Clones) => Promise<void> = () => Promise.resolve(),
+  ): Promise<Clones> {
     const made = clonesIn(box.folder());
     const to = made.theirs.commit('theirs', { 'README.md': 'new\n'.repeat(100), 't.txt': 't\n' });
     made.theirs.git('push', '--quiet');
     made.mine.git('fetch', '--quiet');
+    await before(made);
     const repository = await openRepository(made.mine.path);
     const from = made.mine.git('rev-parse', 'main');
     const journal = await openJournal(repository, { branch: 'main', from, to, owner: 'run-1' });
@@ -137,6 +140,18 @@ describe('a run that was killed while it wrote files', () => {
     expect(mine.git('status', '--porcelain')).toBe('');
     const report = JSON.parse(mine.read(`.git/planwright/safe_merge/${outcome.runId}/env_scan.json`)) as Scan;
     expect(report.recovered).toEqual([expect.stringMatching(/\(run-1\) was killed.*undone\.$/)]);
+    expectHealthy(mine.path);
+  });
+
+  test('is put right by its own step, when that is begun again', async () => {
+    let runId = '';
+    const { mine, remote } = await brokenOff(async (made) => {
+      runId = (await drive({ root: made.mine.path, until: 'guarded_push' })).runId;
+    });
+    const ran = await tool(mine.path, ['guarded_push', `--run=${runId}`]);
+    expect(ran.code, ran.stderr).toBe(0);
+    expect(mine.git('rev-parse', 'main')).toBe(remote.git('rev-parse', 'main'));
+    expect(mine.git('status', '--porcelain')).toBe('');
     expectHealthy(mine.path);
   });
 
