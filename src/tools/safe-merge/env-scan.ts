@@ -13,7 +13,7 @@ import { recover, type Recovered } from './recover.js';
 import { forgetOldRuns, KEEP } from './retention.js';
 import { RUN_REPORT } from './report.js';
 import { tellEndings } from './run-endings.js';
-import { REPORT_FILES, runRefs, type RunKey } from './state.js';
+import { PUSHING, REPORT_FILES, runRefs, type RunKey } from './state.js';
 import { shownSource } from './target.js';
 import type { Context, Finding, Tool } from './tool.js';
 
@@ -75,7 +75,7 @@ const NOTHING: Recovered = { notes: [], problems: [] };
 
 /** Reports and refs of a run of the same name would be taken for this one's. The rollback point stays. */
 async function forgetEarlierRun(repository: Repository, directory: string, run: RunKey): Promise<void> {
-  for (const file of [...Object.values(REPORT_FILES), RUN_REPORT])
+  for (const file of [...Object.values(REPORT_FILES), RUN_REPORT, PUSHING])
     await rm(join(directory, file), { force: true });
   // What killed tools of it were at: nobody is, while this one has the run.
   for (const name of await readdir(directory)) {

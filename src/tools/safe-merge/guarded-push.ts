@@ -2,7 +2,6 @@
  * Step 10: publishes the merge. The remote first, then the branch here and its files; each moves once, and only from
  * where it was seen.
  */
-import { join } from 'node:path';
 import { type Objects, withObjects } from '../git/objects.js';
 import type { ProcessLock } from '../git/process-lock.js';
 import { line } from '../git/repository.js';
@@ -14,15 +13,25 @@ import { passGates } from './gates.js';
 import { integrate, type Integration } from './integrate.js';
 import { landingProblem, landLocally, type Landing } from './land-locally.js';
 import { refuseLfs } from './lfs.js';
-import { handedOn, mergeOf } from './merge-record.js';
+import { handedOn } from './merge-record.js';
 import { wholeNumber } from './options.js';
 import { publish } from './publish.js';
 import { holdBranch, noted } from './push-lock.js';
-import { finishedMerge, learn, type Plan, planned } from './push-plan.js';
+import { learn, type Plan, planned } from './push-plan.js';
+import {
+  isPublished,
+  noteIntent,
+  onlyRemote,
+  overtaken,
+  type Overtaken,
+  unfit,
+  withIntent,
+} from './push-stops.js';
 import { Stopped, stopped, type Problem, type Report } from './reasons.js';
-import { readReport, REPORT_FILES, type RunKey } from './state.js';
+import type { RunKey } from './state.js';
 import type { Context, Finding, OptionValues, Tool } from './tool.js';
 import { counted, listed, short } from './words.js';
+import { wouldPush } from './would-push.js';
 
 export const guardedPush: Tool = {
   name: 'guarded_push',
@@ -64,7 +73,8 @@ async function pushStep(context: Context, options: OptionValues): Promise<Findin
     );
     await learn(context, plan.lessons);
     return finding;
-  } catch (error) {
+  } catch (thrown) {
+    const error = thrown instanceof Stopped ? await withIntent(context, thrown) : thrown;
     throw isFinal(error) ? new Stopped({ ...error.stop, exitCode: 3 }, error.report) : error;
   } finally {
     await lock.release();
@@ -74,54 +84,13 @@ async function pushStep(context: Context, options: OptionValues): Promise<Findin
 /** What may be otherwise in a moment, without anybody doing something. */
 const PASSING = new Set([
   ...['lock_file_present', 'lock_unavailable', 'checkout_refused', 'target_moved', 'push_without_effect'],
-  ...['remote_unreachable', 'local_not_updated'], // the latter comes with its reason
+  ...['remote_unreachable', 'remote_locked', 'local_not_updated'], // the latter comes with its reason
 ]);
 
 const isFinal = (error: unknown): error is Stopped =>
   error instanceof Stopped &&
   error.stop.exitCode === 1 &&
   error.stop.problems.some(({ code }) => !PASSING.has(code));
-
-/** Looks at everything that would be looked at before the push, the remote included. */
-async function wouldPush(context: Context): Promise<Finding> {
-  const { repository, target, run } = context;
-  const merge = await mergeOf(context);
-  const report = { action: 'dry_run', pushed: false, local_updated: false };
-  const none = { ...report, commit: '' };
-  if ((await finishedMerge(context, merge)).result === null) {
-    return { summary: 'would push nothing before the conflicts are decided', report, result: none };
-  }
-  const plan = await planned(context);
-  const { tips, result } = plan;
-  return withObjects(repository, context.directory, async (objects) => {
-    const { problems, remote, tip } = await examine(repository, target, context.now);
-    const [problem, ...more] = problems;
-    if (problem !== undefined) throw unfit([problem, ...more]);
-    if (remote === null) throw new Error('BUG: a fit repository has a remote');
-    const from = tips.local;
-    if (tip !== from && tip !== result) throw overtaken(`"${target.branch}" moved here`).giveUp;
-    const obstacle = await landingProblem({
-      repository,
-      objects,
-      remote,
-      target,
-      owner: run,
-      from,
-      to: result,
-    });
-    if (obstacle !== null) throw unfit([obstacle]);
-    const would = [
-      ...(result === tips.remote ? [] : [`push ${short(result)} to ${remote.name}/${target.branch}`]),
-      ...(result === from ? [] : [`bring ${target.branch} here to ${short(result)}`]),
-    ];
-    const finding = { ...report, would, commit: result, rounds: 0 };
-    return {
-      summary: `would ${would.join(' and ') || 'do nothing'}`,
-      report: finding,
-      result: { ...none, commit: result },
-    };
-  });
-}
 
 interface Work {
   readonly context: Context;
@@ -139,12 +108,6 @@ async function pushInRounds(work: Work, first: Plan): Promise<Finding> {
     work.context.say(`guarded_push: ${outcome.why}; merging again (round ${round} of ${work.rounds})`);
     plan = await mergeAgain(work, outcome.giveUp);
   }
-}
-
-/** Somebody else was first. */
-interface Overtaken {
-  readonly why: string;
-  readonly giveUp: Stopped;
 }
 
 async function pushOnce(
@@ -174,14 +137,16 @@ async function pushOnce(
   }
   const checkouts = examined.checkouts.filter((checkout) => checkout.moves);
   await holdToLeases(context); // once more: gates and merges take their time
-  const outcome = await noted(landing, checkouts, () => bothSides(landing, run, tips.remote));
+  const previous = { local: tips.local, remote: tips.remote };
+  const intend = (): Promise<void> => noteIntent(context, result, previous);
+  const outcome = await noted(landing, checkouts, () => bothSides(landing, run, tips.remote, intend));
   if ('why' in outcome) return outcome;
   const { pushed, left } = outcome;
   const report: Report = {
     action: plan.action,
     pushed,
     commit: result,
-    previous: { local: tips.local, remote: tips.remote },
+    previous,
     local_updated: left === null,
     rounds: round,
     lock: { resource: `branch_${target.branch}`, waited_ms: lock.waitedMs },
@@ -210,10 +175,15 @@ interface Landed {
 }
 
 /** The remote first, then here. */
-async function bothSides(landing: Landing, run: RunKey, expected: string): Promise<Landed | Overtaken> {
+async function bothSides(
+  landing: Landing,
+  run: RunKey,
+  expected: string,
+  intend: () => Promise<void>,
+): Promise<Landed | Overtaken> {
   const { repository, objects, remote, target, to: commit } = landing;
   if (commit === expected) return { pushed: false, left: await landLocally(landing) };
-  const published = await publish({ repository, objects, remote, target, run, expected, commit });
+  const published = await publish({ repository, objects, remote, target, run, expected, commit, intend });
   if (published.kind === 'moved') {
     return overtaken(
       `"${target.branch}" moved on "${remote.name}", to ${short(published.found ?? 'nothing')}`,
@@ -241,19 +211,6 @@ async function checkDescent(objects: Objects, { tips, result }: Plan): Promise<v
   if (missing !== '') throw new Error(`BUG: ${result} does not contain ${missing}`);
 }
 
-function unfit(problems: readonly [Problem, ...Problem[]]): Stopped {
-  return new Stopped({ exitCode: 1, reasonCode: 'guarded_push_failed', problems });
-}
-
-function overtaken(why: string): Overtaken {
-  const giveUp = stopped('guarded_push_failed', 1, {
-    code: 'target_moved',
-    message: `${why}, while this run was at work.`,
-    hint: 'Start the safe merge again.',
-  });
-  return { why, giveUp };
-}
-
 /** Fetches and merges as steps 6 and 7 do. */
 async function mergeAgain({ context, objects }: Work, giveUp: Stopped): Promise<Plan> {
   const { repository, target, run } = context;
@@ -272,29 +229,4 @@ async function mergeAgain({ context, objects }: Work, giveUp: Stopped): Promise<
   if (integration.action === 'refused') throw unfit([integration.problem]);
   await keep(repository, objects, run, tips, integration, authorship);
   return { action: integration.action, tips, result: integration.result, lessons: [] };
-}
-
-/** Tells whether an earlier attempt of this step brought the merge onto the remote. */
-async function isPublished({ directory }: Context, result: string): Promise<boolean> {
-  const earlier = await readReport(join(directory, REPORT_FILES.guarded_push));
-  return earlier?.['published'] === result;
-}
-
-/** The remote has it, and this repository could not follow. */
-function onlyRemote({ target }: Context, result: string, problem: Problem, report: Report): Stopped {
-  return new Stopped(
-    {
-      exitCode: 1,
-      reasonCode: 'guarded_push_failed',
-      problems: [
-        {
-          code: 'local_not_updated',
-          message: `"${target.remote}" has the merge (${short(result)}), but "${target.branch}" here was left as it is.`,
-          hint: `See to the point above and start again: "${target.branch}" then only has to follow "${target.remote}".`,
-        },
-        problem,
-      ],
-    },
-    { ...report, published: result },
-  );
 }

@@ -23,6 +23,8 @@ export interface Publication {
   readonly expected: string;
   /** What shall be there: a descendant of `expected`. */
   readonly commit: string;
+  /** Called right before the push. */
+  readonly intend?: () => Promise<void>;
 }
 
 export type Published =
@@ -32,6 +34,9 @@ export type Published =
   | { readonly kind: 'already' }
   /** Somebody else was there first; nothing of ours is on the remote. */
   | { readonly kind: 'moved'; readonly found: string | null };
+
+/** A git on the other side holds the branch, or died with it. */
+const LOCKED = /\.lock': File exists|failed to lock/;
 
 /**
  * Brings the commit onto the remote's branch; never by force.
@@ -43,6 +48,7 @@ export async function publish(publication: Publication): Promise<Published> {
   const before = await look(publication);
   if (before === commit || (before !== expected && (await has(publication)))) return { kind: 'already' };
   if (before !== expected) return { kind: 'moved', found: before };
+  await publication.intend?.();
   const pushed = await pushCommit(repository, remote, target.branch, commit);
   // Whatever was said: what is there counts.
   const after = await lookAgain(publication, pushed.kind === 'no-answer' ? pushed.said : null);
@@ -55,6 +61,13 @@ export async function publish(publication: Publication): Promise<Published> {
     });
   }
   if (after !== expected) return { kind: 'moved', found: after };
+  if (pushed.kind === 'moved' && LOCKED.test(pushed.said)) {
+    throw stopped('guarded_push_failed', 1, {
+      code: 'remote_locked',
+      message: `"${remote.name}" (${remote.shownUrl}) cannot move "${target.branch}": ${pushed.said}`,
+      hint: 'Another git is at work there, or was killed: start again. When it says the same then, its owner removes the lock file it names.',
+    });
+  }
   if (pushed.kind === 'no-answer') {
     throw remoteStopped('guarded_push_failed', remote, new RemoteFailure(pushed.trouble, pushed.said));
   }

@@ -9,6 +9,7 @@ import { readRef } from '../git/refs.js';
 import { line } from '../git/repository.js';
 import { examine } from './examine.js';
 import { fetchTarget } from './git-fetch.js';
+import { intentOf } from './push-stops.js';
 import { type Landing, landingProblem, landLocally } from './land-locally.js';
 import { setOwnRefs } from './own-refs.js';
 import { publish } from './publish.js';
@@ -44,6 +45,8 @@ interface Done {
   /** Where the branch was before, here and on the remote. */
   readonly local: string;
   readonly remote: string;
+  /** False when it was killed, or the remote went away, while it pushed. */
+  readonly isCertain: boolean;
 }
 
 async function rollBack(context: Context, options: OptionValues): Promise<Finding> {
@@ -68,9 +71,10 @@ const nothing = (summary: string, report: Report = {}): Finding => ({
   report: { action: 'nothing', commit: null, ...report },
 });
 
-async function whatWasDone({ directory, run }: Context): Promise<Done | null> {
+async function whatWasDone(context: Context): Promise<Done | null> {
+  const { directory, run } = context;
   const scan = await readReport(join(directory, REPORT_FILES.env_scan));
-  const push = await readReport(join(directory, REPORT_FILES.guarded_push));
+  const told = await readReport(join(directory, REPORT_FILES.guarded_push));
   if (scan === null) {
     throw stopped('rollback_failed', 2, {
       code: 'no_such_run',
@@ -78,12 +82,16 @@ async function whatWasDone({ directory, run }: Context): Promise<Done | null> {
       hint: 'The reports of all runs lie in <git dir>/planwright/safe_merge.',
     });
   }
-  const commit = push?.['commit'] ?? push?.['published'];
-  const previous = push?.['previous'] as Partial<Done> | undefined;
+  return doneBy(told, true) ?? doneBy(await intentOf(context), false);
+}
+
+function doneBy(report: Report | null, isCertain: boolean): Done | null {
+  const commit = report?.['commit'] ?? report?.['published'];
+  const previous = report?.['previous'] as Partial<Done> | undefined;
   const ids = [commit, previous?.local, previous?.remote];
   if (!ids.every((id) => typeof id === 'string' && /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(id))) return null;
   const [to, local, remote] = ids as [string, string, string];
-  return { commit: to, local, remote };
+  return { commit: to, local, remote, isCertain };
 }
 
 async function takeBack(context: Context, objects: Objects, done: Done): Promise<Finding> {
@@ -96,6 +104,8 @@ async function takeBack(context: Context, objects: Objects, done: Done): Promise
     return nothing(`already taken back by ${short(revert)}`, { commit: revert });
   }
   if (published) return revertThere(context, objects, done, { tip, there });
+  if (!done.isCertain && tip !== done.commit)
+    return nothing('this run has moved nothing: its push did not arrive');
   if (tip === done.local) return nothing(`${target.branch} is at ${short(tip)}, as before the run`);
   if (tip !== done.commit) {
     throw unfit({

@@ -82,6 +82,9 @@ export const REPORT_FILES = {
   forget: 'forget.json',
 } as const;
 
+/** What is about to be pushed, from right before on. */
+export const PUSHING = 'pushing.json';
+
 export type ToolName = keyof typeof REPORT_FILES;
 
 /** Writes a report whole or not at all. */
