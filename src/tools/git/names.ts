@@ -55,6 +55,17 @@ export function branchName(text: string): BranchName {
   return text as BranchName;
 }
 
+/** Tells whether a text is a branch name that is used here. */
+export function isBranchName(text: string): text is BranchName {
+  try {
+    branchName(text);
+    return true;
+  } catch (error) {
+    if (error instanceof BadName) return false;
+    throw error;
+  }
+}
+
 /**
  * Checks the name of a remote.
  *

@@ -141,6 +141,19 @@ export async function branchOnRemote(
   }
 }
 
+/** Returns the branch that the remote opens with (short name), or null when it names none. */
+export async function defaultBranch(repository: Repository, remote: Remote): Promise<string | null> {
+  const args = ['ls-remote', '--symref', '--upload-pack=git-upload-pack', '--end-of-options'];
+  try {
+    const answer = await gitIn(repository, [...args, remote.name, 'HEAD'], {
+      settings: transport(remote.name),
+    });
+    return /^ref: refs\/heads\/([^\t]+)\tHEAD$/m.exec(answer.stdout.toString('utf8'))?.[1] ?? null;
+  } catch (error) {
+    throw error instanceof GitFailure && error.reason === 'exit-code' ? remoteFailure(error) : error;
+  }
+}
+
 export interface Fetch {
   readonly branch: string;
   /** Full name of a ref of our own. */

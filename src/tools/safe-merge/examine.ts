@@ -246,7 +246,7 @@ function checkoutProblems(checkout: ExaminedCheckout, target: Target): Problem[]
     const { finish, giveUp } = waysOut(operation);
     problems.push({
       code: `${operation.replace('-', '_')}_in_progress`,
-      message: `a ${operation} was begun in ${path} and is not finished.`,
+      message: `${operation === 'am' ? 'an am' : `a ${operation}`} was begun in ${path} and is not finished.`,
       hint: finish === giveUp ? `End it: ${finish}` : `Finish it (${finish}) or give it up (${giveUp}).`,
     });
   }

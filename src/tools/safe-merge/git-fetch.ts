@@ -3,6 +3,7 @@
  */
 import {
   branchOnRemote,
+  defaultBranch,
   type Fetch,
   fetchBranches,
   findRemote,
@@ -10,8 +11,8 @@ import {
   RemoteFailure,
 } from '../git/remote.js';
 import { readRef } from '../git/refs.js';
-import type { Repository } from '../git/repository.js';
-import type { BranchName } from '../git/names.js';
+import { settingsOf, type Repository } from '../git/repository.js';
+import { type BranchName, isBranchName } from '../git/names.js';
 import { type Problem, stopped, type Stopped } from './reasons.js';
 import { runRefs, type RunKey } from './state.js';
 import { isOwnCounterpart, type Target } from './target.js';
@@ -90,7 +91,7 @@ async function explain(
         message: `"${target.remote}" (${remote.shownUrl}) has no branch "${branch}".`,
         hint:
           branch === target.branch
-            ? `Publish it once: git push ${target.remote} ${branch}. Or name another (BRANCH, --branch).`
+            ? await otherName(repository, remote, branch)
             : 'Name a branch that is there (SOURCE, --source).',
       });
     }
@@ -99,6 +100,25 @@ async function explain(
     return remoteStopped('fetch_failed', remote, error);
   }
   return remoteStopped('fetch_failed', remote, failure);
+}
+
+/** Often the branch is there under another name: the one it follows, or the one the remote opens with. */
+async function otherName(repository: Repository, remote: Remote, branch: BranchName): Promise<string> {
+  const publish = `publish it once: git push ${remote.name} ${branch}`;
+  const [of] = await settingsOf(repository, `branch.${branch}.remote`);
+  const [merges = ''] = await settingsOf(repository, `branch.${branch}.merge`);
+  const followed = merges.replace(/^refs\/heads\//, '');
+  if (of === remote.name && followed !== branch && isBranchName(followed)) {
+    if ((await branchOnRemote(repository, remote, followed, false)) !== null) {
+      return `"${branch}" here follows "${remote.name}/${followed}": give it that name (git branch -m ${branch} ${followed}). Or ${publish}`;
+    }
+  }
+  const opening = await defaultBranch(repository, remote);
+  const also =
+    opening === null || opening === branch || !isBranchName(opening)
+      ? 'Or name another (BRANCH, --branch).'
+      : `Or name another (BRANCH, --branch); the one that "${remote.name}" opens with is "${opening}".`;
+  return `${publish.replace('publish', 'Publish')}. ${also}`;
 }
 
 /** Returns the stop for a remote that does not answer: exit code 1 where trying again may help, else 2. */

@@ -297,6 +297,7 @@ describe('a safe merge that cannot be ends with a reason, and everything is as i
       (made) => beginConflict(made, ['cherry-pick', 'side']),
     ],
     ['a revert in progress', 'revert_in_progress', (made) => beginConflict(made, ['revert', 'HEAD~1'])],
+    ['patches being applied', 'am_in_progress', beginAm],
     ['a bisection in progress', 'bisect_in_progress', ({ mine }) => mine.git('bisect', 'start')],
   ])('%s: %s', async (_, code, prepare) => {
     const made = clones();
@@ -330,6 +331,20 @@ describe('a safe merge that cannot be ends with a reason, and everything is as i
       },
     );
     expect(outcome.steps['git_fetch']).toMatchObject({ code: 2, attempts: 1 });
+  });
+
+  test('a branch that has another name on the remote: the message has both ways out', async () => {
+    const { mine, remote } = clones();
+    remote.git('branch', '--move', 'main', 'trunk');
+    mine.git('config', 'branch.main.merge', 'refs/heads/trunk');
+    await expectUntouched({ mine, remote }, 'git_fetch', [
+      'remote_branch_missing',
+      /"main" here follows "origin\/trunk"[\s\S]*git branch -m main trunk[\s\S]*git push origin main/,
+    ]);
+    mine.git('config', '--unset', 'branch.main.merge');
+    await expectUntouched({ mine, remote }, 'git_fetch', [/the one that "origin" opens with is "trunk"/]);
+    mine.git('branch', '--move', 'main', 'trunk'); // the way out
+    expect((await drive({ root: mine.path })).state).toBe('succeeded');
   });
 
   test('a remote that is not there', async () => {
@@ -449,6 +464,16 @@ describe('a safe merge that cannot be ends with a reason, and everything is as i
 });
 
 /** Leaves an operation in `mine` that stopped at a conflict. */
+function beginAm({ mine }: Clones): void {
+  mine.git('switch', '--quiet', '--create', 'side');
+  mine.commit('side', { 'README.md': 'side\n' });
+  const patch = mine.git('format-patch', '-1', '--stdout');
+  mine.git('switch', '--quiet', 'main');
+  mine.commit('mine', { 'README.md': 'mine\n' });
+  mine.write({ '.git/side.patch': `${patch}\n` });
+  expect(mine.tryGit('am', '.git/side.patch').code).not.toBe(0);
+}
+
 function beginConflict({ mine }: Clones, args: readonly string[]): void {
   mine.git('switch', '--quiet', '--create', 'side');
   mine.commit('side', { 'README.md': 'side\n' });
