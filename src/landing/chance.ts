@@ -15,7 +15,8 @@ const HEARSAY = 0.98;
 /** Returns the chance, from 0 to 1, that a candidate's tree can pass. */
 export function chanceOf(landing: Landing, candidate: Candidate): number {
   const { state } = candidate;
-  if (state.kind === 'conflicted') return 0;
+  // Whoever resolves conflicts may take minutes: until then it goes on as if nobody could.
+  if (state.kind === 'conflicted' || state.kind === 'resolving') return 0;
   const before = Math.min(HEARSAY, (1 - badRate(landing)) ** candidate.patches.length);
   if (state.kind === 'merging') return before;
   if (isGreen(landing, state.tree)) return 1;

@@ -42,6 +42,23 @@ export interface Proof {
   readonly commit: CommitId;
   readonly tree: TreeId;
   readonly gates: Readonly<Record<string, GateRecord>>;
+  /** Files of it that were in conflict, and who resolved them; left out when none was. */
+  readonly resolved?: readonly Resolution[];
+}
+
+/** A file in conflict whose text is not git's. */
+export interface Resolution {
+  readonly path: string;
+  /** `memory`: the same lines met before, and the result of then landed. */
+  readonly by: 'memory' | 'resolver';
+  /** From 0 to 1, as the resolver says. */
+  readonly confidence: number | null;
+  readonly note: string | null;
+  readonly seconds: number | null;
+  /** The file is gone: one side had deleted it. */
+  readonly deleted: boolean;
+  /** Names what is to be remembered of it once it has landed. */
+  readonly lesson: string | null;
 }
 
 export type Quarantine =
@@ -86,9 +103,25 @@ export interface Candidate {
   readonly patches: readonly PatchId[];
   state:
     | { readonly kind: 'merging' }
-    | { readonly kind: 'merged'; readonly commit: CommitId; readonly tree: TreeId }
-    | { readonly kind: 'conflicted'; readonly patch: PatchId; readonly conflict: Conflict };
+    | {
+        readonly kind: 'merged';
+        readonly commit: CommitId;
+        readonly tree: TreeId;
+        readonly resolved?: readonly Resolution[];
+      }
+    /** `isFinal`: whoever resolves conflicts was asked, and could not. */
+    | {
+        readonly kind: 'conflicted';
+        readonly patch: PatchId;
+        readonly conflict: Conflict;
+        readonly isFinal?: boolean;
+      }
+    | { readonly kind: 'resolving'; readonly patch: PatchId; readonly conflict: Conflict };
 }
+
+/** Says in a few words who resolved a file. */
+export const resolvedText = ({ path, by, confidence, deleted }: Resolution): string =>
+  `${path} by ${by}${confidence === null ? '' : `, confidence ${confidence}`}${deleted ? ', deleted' : ''}`;
 
 export interface Landing {
   readonly policy: Policy;
@@ -106,6 +139,8 @@ export interface Landing {
   trees: Record<TreeId, Record<string, GateRecord>>;
   /** Gate runs under way. */
   runs: Record<number, { readonly tree: TreeId; readonly gates: readonly string[]; readonly round: number }>;
+  /** Candidates whose conflicts somebody is resolving; left out before there was the first. */
+  resolving?: number[];
   round: number;
   /** None of this round's runs has ended: more may join it. */
   isRoundOpen: boolean;
@@ -131,7 +166,13 @@ export type LandingEvent =
   /** A workstream has ended without a patch. */
   | { readonly kind: 'absent'; readonly patch: PatchId; readonly outcome: 'nothing-to-land' | 'failed' }
   | { readonly kind: 'closed' }
-  | { readonly kind: 'merged'; readonly candidate: number; readonly commit: CommitId; readonly tree: TreeId }
+  | {
+      readonly kind: 'merged';
+      readonly candidate: number;
+      readonly commit: CommitId;
+      readonly tree: TreeId;
+      readonly resolved?: readonly Resolution[];
+    }
   | {
       readonly kind: 'conflicted';
       readonly candidate: number;
@@ -153,7 +194,7 @@ export type LandingEvent =
   | { readonly kind: 'land-refused'; readonly detail: string }
   | { readonly kind: 'withdrawn'; readonly patch: PatchId; readonly reason: string };
 
-/** What a landing queue wants done. Each is answered by one event, but for `stop-gates` and `decided`. */
+/** What a landing queue wants done. Each is answered by one event, but for `stop-…` and `decided`. */
 export type LandingCommand =
   /** Merge these patches, one commit each, in this order, onto a commit. */
   | {
@@ -162,6 +203,15 @@ export type LandingCommand =
       readonly onto: CommitId;
       readonly patches: readonly PatchId[];
     }
+  /** Merge this patch all the same: its conflicts are to be resolved. Asked of the first in line alone. */
+  | {
+      readonly kind: 'resolve';
+      readonly candidate: number;
+      readonly onto: CommitId;
+      readonly patch: PatchId;
+    }
+  /** Nobody waits for what this one's conflicts are resolved to. */
+  | { readonly kind: 'stop-resolve'; readonly candidate: number }
   /** Run these gates on this tree; `commit` is one that has it. */
   | {
       readonly kind: 'run-gates';

@@ -31,6 +31,8 @@ export interface Policy {
   /** The share of bad patches expected before any was seen, and how many patches that belief is worth. */
   readonly badRate: number;
   readonly badRateWeight: number;
+  /** Somebody can be asked about conflicts; left out: nobody can. */
+  readonly resolves?: boolean;
 }
 
 export const DEFAULT_POLICY: Policy = {

@@ -138,5 +138,17 @@ export function stopIdleRuns(landing: Landing): LandingCommand[] {
   const idle = Object.entries(landing.runs).filter(([, { tree }]) => !live.has(tree));
   for (const [run] of idle) delete landing.runs[Number(run)];
   for (const tree of Object.keys(landing.trees)) if (!live.has(tree)) delete landing.trees[tree];
-  return idle.map(([run]) => ({ kind: 'stop-gates', run: Number(run) }));
+  return [
+    ...idle.map(([run]) => ({ kind: 'stop-gates', run: Number(run) }) as const),
+    ...stopIdleResolving(landing),
+  ];
+}
+
+/** Ends the resolving of conflicts that are no more, or that a stopped queue does not ask about. */
+function stopIdleResolving(landing: Landing): LandingCommand[] {
+  const idle = (landing.resolving ?? []).filter(
+    (id) => landing.halt !== null || landing.candidates[id]?.state.kind !== 'resolving',
+  );
+  if (idle.length > 0) landing.resolving = landing.resolving!.filter((id) => !idle.includes(id));
+  return idle.map((candidate) => ({ kind: 'stop-resolve', candidate }));
 }

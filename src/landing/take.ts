@@ -50,14 +50,7 @@ function takeIn(landing: Landing, event: LandingEvent, commands: LandingCommand[
       break;
     case 'merged':
     case 'conflicted': {
-      // One that was given up meanwhile is of no more use.
-      const candidate = landing.candidates[event.candidate];
-      if (candidate?.state.kind !== 'merging') break;
-      const { patch, conflict } = event as { patch: PatchId } & Extract<LandingEvent, { kind: 'conflicted' }>;
-      candidate.state =
-        event.kind === 'merged'
-          ? { kind: 'merged', commit: event.commit, tree: event.tree }
-          : { kind: 'conflicted', patch, conflict };
+      takeInMerge(landing, event);
       break;
     }
     case 'gated': {
@@ -91,6 +84,24 @@ function takeIn(landing: Landing, event: LandingEvent, commands: LandingCommand[
   }
 }
 
+function takeInMerge(
+  landing: Landing,
+  event: Extract<LandingEvent, { kind: 'merged' | 'conflicted' }>,
+): void {
+  const wasResolving = landing.resolving?.includes(event.candidate) ?? false;
+  if (wasResolving) landing.resolving = landing.resolving!.filter((id) => id !== event.candidate);
+  const candidate = landing.candidates[event.candidate];
+  // One that was given up meanwhile is of no more use.
+  if (candidate?.state.kind !== (wasResolving ? 'resolving' : 'merging')) return;
+  if (event.kind === 'conflicted') {
+    const { patch, conflict } = event;
+    candidate.state = { kind: 'conflicted', patch, conflict, ...(wasResolving ? { isFinal: true } : {}) };
+    return;
+  }
+  const { commit, tree, resolved = [] } = event;
+  candidate.state = { kind: 'merged', commit, tree, ...(resolved.length > 0 ? { resolved } : {}) };
+}
+
 /** A run that says nothing of any gate it was asked for would be asked again for ever: silence is an error of the first. */
 function withSilence(
   gates: readonly string[],
@@ -116,10 +127,12 @@ function decideHead(landing: Landing, commands: LandingCommand[]): boolean {
   const [unit] = landing.line;
   if (unit === undefined) return false;
   const candidate = childOf(landing, landing.root, unit.id);
-  if (candidate === undefined || candidate.state.kind === 'merging') return false;
+  if (candidate === undefined || candidate.state.kind === 'merging' || candidate.state.kind === 'resolving')
+    return false;
   const [patch] = unit.patches;
   if (candidate.state.kind === 'conflicted') {
     if (unit.patches.length > 1) return splitAround(landing, unit, candidate.state.patch);
+    if (startResolving(landing, candidate, commands)) return false;
     leaveOut(
       landing,
       patch!,
@@ -140,6 +153,25 @@ function decideHead(landing: Landing, commands: LandingCommand[]): boolean {
   landing.bad += 1;
   const why = { reason: 'gate-red', tree: candidate.state.tree, ...red } as const;
   leaveOut(landing, patch!, { kind: 'quarantined', why }, commands);
+  return true;
+}
+
+/**
+ * Has a conflict resolved, once. Only of the first in line, whose ground is decided: further up it may be a conflict with a
+ * patch that does not land. Returns whether it has begun.
+ */
+function startResolving(landing: Landing, candidate: Candidate, commands: LandingCommand[]): boolean {
+  const { state } = candidate;
+  const below = landing.candidates[landing.root]!.state;
+  if (state.kind !== 'conflicted' || below.kind !== 'merged')
+    throw new Error('BUG: only conflicts with the tip are resolved');
+  // What git could not even try is no conflict that somebody could resolve.
+  if (landing.policy.resolves !== true || state.isFinal === true || state.conflict.kind === 'failed')
+    return false;
+  const { patch, conflict } = state;
+  candidate.state = { kind: 'resolving', patch, conflict };
+  landing.resolving = [...(landing.resolving ?? []), candidate.id];
+  commands.push({ kind: 'resolve', candidate: candidate.id, onto: below.commit, patch });
   return true;
 }
 
@@ -200,6 +232,7 @@ function approve(landing: Landing, unit: Unit, candidate: Candidate, commands: L
     commit: state.commit,
     tree: state.tree,
     gates,
+    ...(state.resolved === undefined ? {} : { resolved: state.resolved }),
   };
   landing.line.shift();
   landing.decided += unit.patches.length;

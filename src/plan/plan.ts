@@ -247,6 +247,24 @@ export interface LandingWork {
   readonly setup: readonly string[];
   /** So much must be left on the disk. */
   readonly minFreeBytes: number;
+  /** Left out by plans of before: a patch in conflict is quarantined at once. */
+  readonly conflicts?: ConflictHelp;
+}
+
+/** Who resolves a patch's conflicts with what landed before it, and within which limits: the words are the safe merge's. */
+export interface ConflictHelp {
+  /** A line for the shell, or a JSON list of program and arguments; empty: only what is remembered. */
+  readonly resolver: string;
+  /** A command that must accept each resolved file; empty: none. */
+  readonly check: string;
+  /** More files in conflict than this are not asked about. */
+  readonly maxFiles: number;
+  /** For one file. */
+  readonly maxSeconds: number;
+  /** From 0 to 1; an answer that is less sure is not taken. */
+  readonly minConfidence: number;
+  /** Names in the worker's environment that the resolver gets: its keys. */
+  readonly needs: readonly string[];
 }
 
 export interface LandingEntry {

@@ -158,14 +158,14 @@ const WORK_FIELDS: {
   },
   landing: {
     ...{ branch: true, patches: true, gates: true, slots: true, maxBatch: true, begins: true },
-    ...{ setup: true, minFreeBytes: true },
+    ...{ setup: true, minFreeBytes: true, conflicts: true },
   },
 };
 
 /** Fields that may be left out: null on the way, or not there at all. */
 const LEFT_OUT: ReadonlySet<string> = new Set([
   ...['exclusive', 'work.choices', 'work.defaultOnTimeout', 'work.job'],
-  ...['work.given', 'work.repeat', 'work.done'],
+  ...['work.given', 'work.repeat', 'work.done', 'work.conflicts'],
 ]);
 
 /** Returns of each field the value that most steps have; the first of them where several are as frequent. */

@@ -1,12 +1,21 @@
 /**
  * How the world talks to a landing: names and shapes, shared by the workflow, its activities and the client.
  */
-import type { Conflict, Fate, Halt, Landable, Landing, LandingCommand, Proof } from '../landing/landing.js';
+import type {
+  Conflict,
+  Fate,
+  Halt,
+  Landable,
+  Landing,
+  LandingCommand,
+  Proof,
+  Resolution,
+} from '../landing/landing.js';
 import type { Policy } from '../landing/policy.js';
-import type { LandingGate, StepId } from '../plan/plan.js';
+import type { ConflictHelp, LandingGate, StepId } from '../plan/plan.js';
 import { subRunId } from './api.js';
 
-export type { LandingGate } from '../plan/plan.js';
+export type { ConflictHelp, LandingGate } from '../plan/plan.js';
 
 export const LANDING_WORKFLOW = 'landPatches';
 /** The workflow id of the landing of a run; the step of a compiled set is called `landing`. */
@@ -41,6 +50,8 @@ export interface LandingInput {
   /** Of the plan, for gates; what names a secret is not among it. */
   readonly env?: Readonly<Record<string, string>>;
   readonly minFreeBytes: number;
+  /** Left out: nobody is asked about conflicts. */
+  readonly conflicts?: ConflictHelp;
   readonly policy: Policy;
   /** All workstreams: the queue is closed once each has a patch or is absent. */
   readonly workstreams: readonly string[];
@@ -85,13 +96,20 @@ export interface GateRunReport {
   readonly tail: string;
 }
 
+/** A patch that conflicted with what was to land before it. `resolved`: with whose help it was merged all the same. */
+export interface ConflictReport {
+  readonly patch: string;
+  readonly conflict: Conflict;
+  readonly resolved?: readonly Resolution[];
+}
+
 /** What became of the queue, for ledger, record and report. Patches are named by their workstreams. */
 export interface LandingReport {
   readonly fates: Record<string, { readonly fate: Fate; readonly at: number }>;
   readonly gateRuns: GateRunReport[];
   /** Older runs that are not in `gateRuns`, because there were too many to carry. */
   gateRunsOmitted: number;
-  readonly conflicts: { readonly patch: string; readonly conflict: Conflict }[];
+  readonly conflicts: ConflictReport[];
   /** Moves of the branch, oldest first. */
   readonly moves: { readonly from: string; readonly to: string; readonly at: number }[];
   /** Where the branch is, as far as is known; empty before it was looked up. */
@@ -117,6 +135,11 @@ export interface LandingActivities {
   findTip(task: FindTipTask): Promise<Tip>;
   /** Merges patches one after the other onto a commit, one commit each; nothing but objects is written. */
   mergeForLanding(task: MergeTask): Promise<MergeDone>;
+  /**
+   * Merges one patch onto a commit as above, its conflicts resolved by what is remembered and by the person's resolver. May run
+   * twice: an answer that was taken is taken again, without asking.
+   */
+  resolveForLanding(task: ResolveTask): Promise<ResolveDone>;
   /** Runs gates on exactly one tree, in a worktree of the engine's own, until the first blocking one that does not pass. */
   runGates(task: GatesTask): Promise<GatesDone>;
   /** Moves the branch, if it is where it is thought to be, and the checkout behind it if that is clean. */
@@ -147,6 +170,29 @@ export type MergeDone =
   | { readonly kind: 'merged'; readonly commit: string; readonly tree: string }
   | { readonly kind: 'conflicted'; readonly patch: string; readonly conflict: Conflict };
 
+export interface ResolveTask {
+  readonly runId: string;
+  readonly step: StepId;
+  readonly root: string;
+  /** Full name of the branch, for the resolver to know; empty: none. */
+  readonly branch: string;
+  readonly onto: string;
+  readonly patch: LandingPatch;
+  readonly atSec: number;
+  readonly help: ConflictHelp;
+  readonly env?: Readonly<Record<string, string>>;
+}
+export type ResolveDone =
+  /** `conflict`: what git could not do. */
+  | {
+      readonly kind: 'merged';
+      readonly commit: string;
+      readonly tree: string;
+      readonly conflict: Conflict;
+      readonly resolved: readonly Resolution[];
+    }
+  | { readonly kind: 'conflicted'; readonly conflict: Conflict };
+
 export interface GatesTask {
   readonly runId: string;
   readonly step: StepId;
@@ -164,6 +210,7 @@ export interface GatesDone {
 
 export interface MoveTask {
   readonly runId: string;
+  readonly step: StepId;
   readonly root: string;
   readonly branch: string;
   /** Where the branch is thought to be. */

@@ -1,7 +1,7 @@
 /**
  * A landing as the Web UI shows it: a table in Markdown.
  */
-import type { Fate } from '../landing/landing.js';
+import { resolvedText, type Fate } from '../landing/landing.js';
 import type { LandingInput, LandingReport } from './landing-api.js';
 
 /** The server takes 20,000 bytes; a longer queue is cut. */
@@ -55,6 +55,11 @@ export function whyOf(fate: Fate): string {
       return haltText(fate.why);
     case 'withdrawn':
       return fate.reason;
+    case 'approved':
+    case 'landed':
+      return fate.proof.resolved === undefined
+        ? ''
+        : `conflicts resolved: ${fate.proof.resolved.map(resolvedText).join('; ')}`;
     default:
       return '';
   }

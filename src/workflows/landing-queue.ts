@@ -4,8 +4,9 @@
 import { CancellationScope, isCancellation, rootCause } from '@temporalio/workflow';
 import type { Fate, Landing, LandingCommand, LandingEvent } from '../landing/landing.js';
 import { take } from '../landing/take.js';
-import { gateActivities, gitActivities } from './landing-activities.js';
+import { gateActivities, gitActivities, resolveActivities } from './landing-activities.js';
 import type {
+  ConflictReport,
   GatesDone,
   LandingGate,
   LandingInput,
@@ -20,7 +21,7 @@ const MAX_GATE_RUNS = 2_000;
 const MAX_TAIL = 1_000;
 const MAX_TAILS = 200;
 
-type Doing = Extract<LandingCommand, { kind: 'merge' | 'run-gates' | 'land' }>;
+type Doing = Extract<LandingCommand, { kind: 'merge' | 'resolve' | 'run-gates' | 'land' }>;
 
 /** What is being done for a queue. */
 export class LandingQueue {
@@ -30,6 +31,8 @@ export class LandingQueue {
   /** Null: something ended that the queue need not hear of, but the loop must look. */
   readonly #news: (LandingEvent | null)[] = [];
   readonly #gateRuns = new Map<number, CancellationScope>();
+  /** By candidate. */
+  readonly #resolving = new Map<number, CancellationScope>();
   readonly #patches: Map<string, LandingPatch>;
   readonly #gates: ReadonlyMap<string, LandingGate>;
   /** Told of, whatever they say. */
@@ -109,26 +112,33 @@ export class LandingQueue {
   carryOut(command: LandingCommand): void {
     switch (command.kind) {
       case 'merge':
+      case 'resolve':
       case 'run-gates':
       case 'land':
         // What is under way comes to its end, gates within their limits; nothing new is begun meanwhile.
         if (this.isFull()) this.deferred.push(command);
         else this.#begin(command);
         break;
-      case 'stop-gates': {
-        const waits = this.deferred.findIndex(
-          (each) => each.kind === 'run-gates' && each.run === command.run,
-        );
-        if (waits >= 0) this.deferred.splice(waits, 1);
+      case 'stop-gates':
+        this.#drop((each) => each.kind === 'run-gates' && each.run === command.run);
         this.#gateRuns.get(command.run)?.cancel();
         break;
-      }
+      case 'stop-resolve':
+        this.#drop((each) => each.kind === 'resolve' && each.candidate === command.candidate);
+        this.#resolving.get(command.candidate)?.cancel();
+        break;
       case 'decided':
         this.#decided(command.patch, command.fate);
         break;
       default:
         command satisfies never;
     }
+  }
+
+  /** Takes a command back that waits for the next execution. */
+  #drop(isIt: (command: LandingCommand) => boolean): void {
+    const waits = this.deferred.findIndex(isIt);
+    if (waits >= 0) this.deferred.splice(waits, 1);
   }
 
   /** Patches that came to no end are in the report all the same. */
@@ -144,7 +154,14 @@ export class LandingQueue {
       decided.kind === 'landed' && this.input.branch === '' ? { ...decided, kind: 'approved' } : decided;
     this.report.fates[patch] = { fate, at: Date.now() };
     if (fate.kind === 'quarantined' && fate.why.reason === 'conflict')
-      this.report.conflicts.push({ patch, conflict: fate.why.conflict });
+      this.#noteConflict({ patch, conflict: fate.why.conflict });
+  }
+
+  /** One entry for each patch: what was found last counts. */
+  #noteConflict(found: ConflictReport): void {
+    const { conflicts } = this.report;
+    const at = conflicts.findIndex(({ patch }) => patch === found.patch);
+    conflicts.splice(at < 0 ? conflicts.length : at, at < 0 ? 0 : 1, found);
   }
 
   #begin(command: Doing): void {
@@ -160,6 +177,8 @@ export class LandingQueue {
     switch (command.kind) {
       case 'merge':
         return this.#merge(command);
+      case 'resolve':
+        return this.#resolve(command);
       case 'run-gates':
         return this.#runGates(command);
       default:
@@ -184,20 +203,46 @@ export class LandingQueue {
     }
   }
 
+  async #resolve({
+    candidate,
+    onto,
+    patch,
+  }: Extract<Doing, { kind: 'resolve' }>): Promise<LandingEvent | null> {
+    const { runId, step, root, branch, conflicts: help, env = {} } = this.input;
+    if (help === undefined) throw new Error('BUG: nobody can be asked about conflicts');
+    const wanted = this.#patches.get(patch)!;
+    const scope = new CancellationScope();
+    this.#resolving.set(candidate, scope);
+    try {
+      const { resolveForLanding } = resolveActivities(this.input, patch, help);
+      const task = { runId, step, root, branch, onto, patch: wanted, atSec: nowSec(), help, env };
+      const done = await scope.run(() => resolveForLanding(task));
+      if (done.kind === 'conflicted') return { ...done, candidate, patch };
+      const { commit, tree, conflict, resolved } = done;
+      this.#noteConflict({ patch, conflict, resolved });
+      return { kind: 'merged', candidate, commit, tree, resolved };
+    } catch (error) {
+      // Stopped, by the queue or with the run: there is nobody to tell.
+      if (isCancellation(error)) return null;
+      const conflict = { kind: 'failed', files: [], with: [], detail: messageOf(error) } as const;
+      return { kind: 'conflicted', candidate, patch, conflict };
+    } finally {
+      this.#resolving.delete(candidate);
+    }
+  }
+
   async #move({
     from: onto,
     to,
     tree,
     patches,
   }: Extract<Doing, { kind: 'land' }>): Promise<LandingEvent | null> {
-    const { runId, root, branch } = this.input;
+    const { runId, step, root, branch } = this.input;
     if (branch === '') return { kind: 'landed' };
     const { report } = this;
     const from = report.tip;
     const task = {
-      runId,
-      root,
-      branch,
+      ...{ runId, step, root, branch },
       from,
       onto,
       to,

@@ -54,13 +54,14 @@ export async function runLandingStep(
 }
 
 function inputOf(step: Step, work: LandingWork, base: string, around: Surroundings): LandingInput {
-  const { branch, gates, setup, minFreeBytes, slots, maxBatch, patches } = work;
+  const { branch, gates, setup, minFreeBytes, slots, maxBatch, patches, conflicts } = work;
   const blocking = gates.filter((gate) => gate.blocking).map(({ name }) => name);
   const ended = patches.filter(({ workstream }) => endOf(around.stepOf(workstream)) !== null);
   return {
     ...{ runId: around.runId, step: step.id, root: around.origin.root, branch, base },
     ...{ gates, setup, env: openEnv(around.plan), minFreeBytes },
-    policy: { ...DEFAULT_POLICY, gates: blocking, slots, maxBatch },
+    ...(conflicts === undefined ? {} : { conflicts }),
+    policy: { ...DEFAULT_POLICY, gates: blocking, slots, maxBatch, resolves: conflicts !== undefined },
     workstreams: patches.map(({ workstream }) => workstream),
     known: workstreamsEnded(around.plan, work, ended, around.stepOf),
     runsOn: step.runsOn,

@@ -81,6 +81,7 @@ export function compileSet(workstreams: readonly Workstream[], plan: SetPlan, op
       ...options.landing,
       setup: settings.isolation.setup,
       minFreeBytes: settings.isolation.min_free_mb * 1024 * 1024,
+      conflicts: settings.landing.conflicts,
       patches: plan.order.map((id) => {
         const { priority } = byId.get(id)!;
         return { workstream: id, dependsOn: plan.dependsOn[id]!, priority, level: levelOf.get(id)! };

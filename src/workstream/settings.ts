@@ -2,6 +2,7 @@
  * The settings of a set of workstreams: what `load/load-settings.ts` makes of the configuration file.
  */
 import type { BudgetLimits } from '../plan/budget.js';
+import type { ConflictHelp } from '../plan/plan.js';
 import type { BreakerLimits } from './breaker.js';
 import type { PatchConstraints } from './constraints.js';
 import type { FixLimits } from './fix-loop.js';
@@ -56,5 +57,6 @@ export interface WorkstreamSettings {
     readonly slots: number;
     readonly max_batch: number;
     readonly begins: 'when-all-ended' | 'at-once';
+    readonly conflicts: ConflictHelp;
   };
 }

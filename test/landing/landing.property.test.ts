@@ -28,6 +28,7 @@ const randomTruth: fc.Arbitrary<Truth> = fc
     const patches: Landable[] = [];
     const breaks: Truth['breaks'][number][] = [];
     const conflicts: [string, string][] = [];
+    const resolvable: string[] = [];
     for (let at = 0; at < count; at += 1) {
       const [kind, pick, isBackground, level] = kinds[at]!;
       const other = at === 0 ? null : name(pick % at);
@@ -35,7 +36,9 @@ const randomTruth: fc.Arbitrary<Truth> = fc
       const dependsOn = kind === 5 && other !== null ? [other] : [];
       if (kind === 1) breaks.push({ all: [name(at)], gate });
       if (kind === 2 && other !== null) breaks.push({ all: [other, name(at)], gate }); // each good alone
-      if (kind === 3) conflicts.push([other ?? 'base', name(at)]);
+      if (kind === 3 || kind === 4) conflicts.push([other ?? 'base', name(at)]);
+      if (kind === 4) resolvable.push(name(at));
+      if (kind === 4 && isBackground) breaks.push({ all: [name(at)], gate }); // resolved, and bad
       patches.push({
         id: name(at),
         dependsOn,
@@ -44,7 +47,7 @@ const randomTruth: fc.Arbitrary<Truth> = fc
         createdAt: pick % 5,
       });
     }
-    return { patches, breaks, conflicts };
+    return { patches, breaks, conflicts, resolvable };
   });
 
 const randomPolicy: fc.Arbitrary<Policy> = fc.record({
@@ -59,6 +62,7 @@ const randomPolicy: fc.Arbitrary<Policy> = fc.record({
   flakeRate: fc.constant(0.1),
   badRate: fc.constant(0.2),
   badRateWeight: fc.constant(20),
+  resolves: fc.boolean(),
 });
 
 const without = (tree: string, patch: string): string =>
@@ -85,6 +89,7 @@ class Watch {
         expect(this.policy.gates.filter((gate) => !records[gate]?.green)).toEqual([]);
       }
       if (command.kind === 'decided') this.checkDecision(landing, command);
+      if (command.kind === 'resolve') this.checkResolving(landing, command);
     }
   }
 
@@ -96,10 +101,21 @@ class Watch {
     expect(gates).toEqual(red);
   }
 
+  private checkResolving(
+    landing: Landing,
+    { onto, patch }: Extract<LandingCommand, { kind: 'resolve' }>,
+  ): void {
+    const root = landing.candidates[landing.root]!.state;
+    expect([root.kind === 'merged' ? root.commit : '', landing.line[0]!.patches]).toEqual([onto, [patch]]);
+    expect(conflictsWith(this.truth, onto, patch)).toBe(true);
+    note('a conflict was to be resolved');
+  }
+
   private checkDecision(
     landing: Landing,
     { patch, fate }: Extract<LandingCommand, { kind: 'decided' }>,
   ): void {
+    if (fate.kind === 'approved' && fate.proof.resolved !== undefined) note('what was resolved was approved');
     if (fate.kind === 'waiting' || fate.kind === 'approved') return;
     expect(this.ended.get(patch)).toBeUndefined(); // an end is an end
     this.ended.set(patch, fate.kind);
@@ -107,6 +123,7 @@ class Watch {
     const tip = root.kind === 'merged' ? root.tree : '';
     if (fate.kind === 'quarantined' && fate.why.reason === 'conflict') {
       expect(conflictsWith(this.truth, tip, patch)).toBe(true);
+      expect(this.policy.resolves === true && this.truth.resolvable!.includes(patch)).toBe(false);
     }
     if (fate.kind === 'quarantined' && fate.why.reason === 'gate-red') {
       expect(fate.why.reds).toBeGreaterThanOrEqual(2);
@@ -157,7 +174,7 @@ function law({ truth, policy, seed, strangers, arrivals }: Case): void {
   const said = truth.patches.filter(({ id }) => watch.ended.get(id) === 'landed').map(({ id }) => id);
   expect([...day.landed].sort()).toEqual(said.sort());
   // In which order patches come, time says; that those before them land, it does not.
-  if (arrivals === null) expect(day.landed).toEqual(serialTruth(truth, landingOrder(truth.patches)));
+  if (arrivals === null) expect(day.landed).toEqual(serialTruth(truth, landingOrder(truth.patches), policy));
   if (strangers.length > 0) note('the branch was moved by others');
   if (day.landing.policy.maxBatch > 1) note('batches');
 }
@@ -171,6 +188,8 @@ test(`whatever works ahead, exactly what a serial queue would land lands, and th
     'a red gate was run again',
     'the branch was moved by others',
     'batches',
+    'a conflict was to be resolved',
+    'what was resolved was approved',
   ];
   for (const what of tried) expect([what, (seen.get(what) ?? 0) > RUNS / 100]).toEqual([what, true]);
 }, 600_000);

@@ -9,6 +9,7 @@ import {
   type Landing,
   type LandingCommand,
   type LandingEvent,
+  type Resolution,
 } from '../../src/landing/landing.js';
 import type { Policy } from '../../src/landing/policy.js';
 import { take } from '../../src/landing/take.js';
@@ -20,12 +21,16 @@ export interface Truth {
   readonly breaks: readonly { readonly all: readonly string[]; readonly gate: string }[];
   /** Pairs that cannot be merged: the second not where the first is. `base` as the first: nowhere. */
   readonly conflicts: readonly (readonly [string, string])[];
+  /** Patches whose conflicts somebody can resolve, where the policy has somebody; left out: none. */
+  readonly resolvable?: readonly string[];
 }
 
 export interface Times {
   readonly gateSec: number;
   readonly mergeSec: number;
   readonly landSec: number;
+  /** Left out: 3. */
+  readonly resolveSec?: number;
 }
 
 export interface Flakes {
@@ -88,6 +93,8 @@ interface Pending {
   readonly order: number;
   readonly make: () => LandingEvent | null;
   readonly run: number | null;
+  /** The candidate it resolves the conflicts of. */
+  readonly resolves?: number;
 }
 
 /** More would not be patience but a queue that never ends. */
@@ -105,9 +112,14 @@ export function live(setting: Setting): Day {
   let now = 0;
   let order = 0;
   let gateRuns = 0;
-  const later = (seconds: number, make: Pending['make'], run: number | null = null): void => {
+  const later = (
+    seconds: number,
+    make: Pending['make'],
+    run: number | null = null,
+    more: Partial<Pending> = {},
+  ): void => {
     order += 1;
-    pending.push({ at: now + seconds, order, make, run });
+    pending.push({ at: now + seconds, order, make, run, ...more });
   };
   const wobble = (seconds: number): number => seconds * (0.9 + 0.2 * random());
 
@@ -145,6 +157,16 @@ export function live(setting: Setting): Day {
           return { kind: 'landed' };
         });
         break;
+      case 'resolve':
+        later(wobble(times.resolveSec ?? 3), () => resolved(truth, command), null, {
+          resolves: command.candidate,
+        });
+        break;
+      case 'stop-resolve': {
+        const at = pending.findIndex(({ resolves }) => resolves === command.candidate);
+        if (at >= 0) pending.splice(at, 1);
+        break;
+      }
       case 'decided':
         break;
     }
@@ -199,13 +221,33 @@ function merged(truth: Truth, command: Extract<LandingCommand, { kind: 'merge' }
   return { kind: 'merged', candidate: command.candidate, commit, tree: commit };
 }
 
+/** The text of whoever resolves conflicts is as good as the patch is. */
+function resolved(
+  { resolvable = [] }: Truth,
+  { candidate, onto, patch }: Extract<LandingCommand, { kind: 'resolve' }>,
+): LandingEvent {
+  const conflict = { kind: 'content', files: ['f'], with: [], detail: 'nobody knows' } as const;
+  if (!resolvable.includes(patch)) return { kind: 'conflicted', candidate, patch, conflict };
+  const commit = `${onto}+${patch}`;
+  return { kind: 'merged', candidate, commit, tree: commit, resolved: [RESOLUTION] };
+}
+
+export const RESOLUTION: Resolution = {
+  ...{ path: 'f', by: 'resolver', confidence: 0.9, note: null, seconds: 1, deleted: false, lesson: null },
+};
+
 /** What a queue lands that takes one patch after the other and is never deceived. */
-export function serialTruth(truth: Truth, order: readonly Landable[]): string[] {
+export function serialTruth(
+  truth: Truth,
+  order: readonly Landable[],
+  { resolves }: Pick<Policy, 'resolves'> = {},
+): string[] {
+  const mends = (id: string): boolean => resolves === true && (truth.resolvable ?? []).includes(id);
   let tree = 'base';
   const landed = new Set<string>();
   for (const { id, dependsOn } of order) {
     if (!dependsOn.every((on) => landed.has(on))) continue;
-    if (conflictsWith(truth, tree, id) || breaksOf(truth, `${tree}+${id}`).size > 0) continue;
+    if ((conflictsWith(truth, tree, id) && !mends(id)) || breaksOf(truth, `${tree}+${id}`).size > 0) continue;
     tree += `+${id}`;
     landed.add(id);
   }

@@ -2,7 +2,7 @@
  * Stand-ins for the activities of workstreams and landing: no tool, no repository. Commits and trees are named by what is
  * in them (`base+ws-a+ws-b`); what is landed has a commit of another name than what was merged, as in a repository.
  *
- * What a workstream does is in its name: `…nothing…` changes nothing, `…fails…` fails, `…conflicts…` cannot be merged,
+ * What a workstream does is in its name: `…nothing…` changes nothing, `…fails…` fails, `…conflicts…` cannot be merged (`…resolvable…`: but somebody can),
  * `…red…` breaks the gate `unit` in every tree that holds it, `…flaky…` the first time, `…held…` waits for the test.
  */
 import { CancelledFailure, Context } from '@temporalio/activity';
@@ -21,11 +21,13 @@ import type {
   MergeTask,
   MoveDone,
   MoveTask,
+  ResolveTask,
 } from '../../src/workflows/landing-api.js';
 import type { BreakerLimits } from '../../src/workstream/breaker.js';
 import { compileSet, type CompileOptions } from '../../src/workstream/compile.js';
 import { NEW_FIX_STATE } from '../../src/workstream/fix-loop.js';
 import { defaultSettings } from '../../src/workstream/load/load-settings.js';
+import { RESOLUTION } from '../landing/world.js';
 import { planOfSet, workstreamsOf } from '../workstream/set.js';
 
 /** Something at work that the test ends. */
@@ -74,15 +76,18 @@ export class Shop {
   branch = 'base';
   readonly workstreams: WorkstreamTask[] = [];
   readonly merges: MergeTask[] = [];
+  readonly resolved: ResolveTask[] = [];
   readonly gateRuns: GatesTask[] = [];
   readonly moves: MoveTask[] = [];
   /** Every commit the branch was at. */
   readonly tips: string[] = [];
   readonly heldWork = new Gate<WorkstreamTask>();
+  readonly heldResolving = new Gate<ResolveTask>();
   readonly heldGates = new Gate<GatesTask>();
   readonly heldMoves = new Gate<MoveTask>();
-  /** Which gate runs and moves wait for the test. */
+  /** Which gate runs, resolvers and moves wait for the test. */
   holdsGates: (task: GatesTask) => boolean = () => false;
+  holdsResolving: (task: ResolveTask) => boolean = () => false;
   holdsMoves: (task: MoveTask) => boolean = () => false;
   /** Which gate runs are lost with their worker, the first time. */
   losesGates: (task: GatesTask) => boolean = () => false;
@@ -109,6 +114,14 @@ export class Shop {
     mergeForLanding: async (task) => {
       this.merges.push(task);
       return merged(task);
+    },
+    resolveForLanding: async (task) => {
+      this.resolved.push(task);
+      if (this.holdsResolving(task)) await this.heldResolving.wait(task, () => null);
+      const conflict = { kind: 'content', files: ['a.txt'], with: [], detail: 'nobody knows' } as const;
+      if (!task.patch.id.includes('resolvable')) return { kind: 'conflicted', conflict };
+      const commit = `${treeOf(task.onto)}+${task.patch.id}`;
+      return { kind: 'merged', commit, tree: commit, conflict, resolved: [RESOLUTION] };
     },
     runGates: async (task) => {
       this.gateRuns.push(task);

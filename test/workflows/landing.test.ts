@@ -18,7 +18,10 @@ let engine: Engine;
 beforeAll(async () => {
   const parts = { program: inject('temporalProgram'), bundle: inject('workflowBundle') };
   // Each test has a shop of its own behind the same activities.
-  const names = ['runWorkstream', 'findTip', 'mergeForLanding', 'runGates', 'moveBranch'] as const;
+  const names = [
+    ...(['runWorkstream', 'findTip', 'mergeForLanding'] as const),
+    ...(['resolveForLanding', 'runGates', 'moveBranch'] as const),
+  ];
   const more = Object.fromEntries(names.map((name) => [name, (task: never) => shop.activities[name](task)]));
   engine = await openEngine({ ...parts, more });
 });
@@ -161,6 +164,56 @@ describe('a branch that somebody else moves', () => {
     expect(await fatesOf(handle)).toEqual({ 'ws-a': 'held', 'ws-b': 'held' });
     expect((await landingOf(handle)).failure).toMatchObject({
       message: expect.stringContaining('the branch itself fails gate "unit"'),
+    });
+  });
+});
+
+describe('conflicts that somebody can resolve', () => {
+  test('land with what was resolved, gated as exactly that tree; nobody is asked of those that are not first in line', async () => {
+    const graph = { a: [], 'b-conflicts-resolvable': [], 'c-conflicts': ['a'], d: [] };
+    const handle = await engine.start(await setOf(graph));
+    await over(handle);
+    expect(shop.branch).toBe('landed:base+ws-a+ws-b-conflicts-resolvable+ws-d');
+    const asked = shop.resolved.map(({ onto, patch }) => `${onto} ${patch.id}`);
+    expect(asked).toEqual([
+      'base+ws-a ws-b-conflicts-resolvable',
+      'base+ws-a+ws-b-conflicts-resolvable+ws-d ws-c-conflicts',
+    ]);
+    const { conflicts, gateRuns } = await reportOf(handle);
+    expect(conflicts).toMatchObject([
+      { patch: 'ws-b-conflicts-resolvable', resolved: [{ path: 'f', by: 'resolver' }] },
+      { patch: 'ws-c-conflicts', conflict: { detail: 'nobody knows' } },
+    ]);
+    expect(gateRuns).toContainEqual(
+      expect.objectContaining({ tree: 'base+ws-a+ws-b-conflicts-resolvable', result: 'green' }),
+    );
+    const move = shop.moves.find(({ patches }) => patches.some(({ id }) => id.includes('resolvable')));
+    expect(move!.patches.find(({ id }) => id.includes('resolvable'))!.proof.resolved).toHaveLength(1);
+    const { patches } = (await landingOf(handle)).outputs as {
+      patches: { workstream: string; reason: string }[];
+    };
+    expect(patches.find(({ workstream }) => workstream.includes('resolvable'))!.reason).toBe(
+      'conflicts resolved: f by resolver, confidence 0.9',
+    );
+  });
+
+  test('are not asked about any more when their patch is withdrawn, or the run is canceled', async () => {
+    shop.holdsResolving = () => true;
+    const graph = { 'a-conflicts': [], b: [], 'c-conflicts': ['b'] };
+    const handle = await engine.start(await setOf(graph));
+    const first = await shop.heldResolving.next();
+    await child(handle).executeUpdate('withdraw', { args: [{ patch: 'ws-a-conflicts', reason: 'not now' }] });
+    await first.stopped;
+    const second = await shop.heldResolving.next();
+    await handle.cancel();
+    await second.stopped;
+    await over(handle);
+    expect((await handle.describe()).status.name).toBe('CANCELLED');
+    expect(shop.branch).toBe('landed:base+ws-b');
+    expect(await fatesOf(handle)).toEqual({
+      'ws-a-conflicts': 'withdrawn',
+      'ws-b': 'landed',
+      'ws-c-conflicts': 'waiting',
     });
   });
 });

@@ -15,7 +15,10 @@ let hall: Hall;
 let engine: Engine;
 beforeAll(async () => {
   const parts = { program: inject('temporalProgram'), bundle: inject('workflowBundle') };
-  const names = ['runWorkstream', 'findTip', 'mergeForLanding', 'runGates', 'moveBranch'] as const;
+  const names = [
+    ...(['runWorkstream', 'findTip', 'mergeForLanding'] as const),
+    ...(['resolveForLanding', 'runGates', 'moveBranch'] as const),
+  ];
   const more = Object.fromEntries(names.map((name) => [name, (task: never) => hall.activities[name](task)]));
   engine = await openEngine({ ...parts, more });
 });
@@ -77,4 +80,42 @@ test('patches of tools at work side by side land in order, with their proof; one
   expect(log.match(/^Planwright-Patch-Sha256: [0-9a-f]{64}$/gm)).toHaveLength(3);
   const { patch } = steps['ws-c']!.outputs as { patch: { commit: string } };
   expect(hall.repo.git('show', `${patch.commit}:src/c`).trim()).toBe('BROKEN'); // it is kept
+}, 120_000);
+
+test('a patch in conflict with what landed meanwhile lands as the resolver merged it, gated and with the proof of it', async () => {
+  const gate = {
+    name: 'unit',
+    command: 'grep -q theirs src/a && grep -q ours src/a',
+    timeoutSec: 60,
+    blocking: true,
+  };
+  const set = await setOf({ a: { files_scope: ['src/a'] } }, { landing: { gates: [gate] } });
+  const answer = `printf '{"text": "merged", "confidence": 1, "note": "both"}' >result.json`;
+  const help = { check: '', maxFiles: 20, maxSeconds: 60, minConfidence: 0.7, needs: [] };
+  const conflicts = { ...help, resolver: `cat ours theirs >merged; ${answer}` };
+  const plan = withScripts(
+    {
+      ...set,
+      steps: set.steps.map((step) =>
+        step.work.kind === 'landing' ? { ...step, work: { ...step.work, conflicts } } : step,
+      ),
+    },
+    { 'ws-a': 'echo theirs >src/a' },
+  );
+  const tip = hall.repo.commit('meanwhile', { 'src/a': 'ours\n' });
+  const origin = {
+    ...{ planPath: 'x', root: hall.repo.path, planHash: 'h', engineVersion: '0', retryOf: null },
+    ...{ parentRun: null, actor: 'test', base: hall.base },
+  };
+  const handle = await engine.start(plan, { origin });
+  await handle.result();
+  expect(hall.repo.git('show', 'main:src/a')).toBe('ours\ntheirs');
+  expect(hall.repo.git('rev-parse', 'main^')).toBe(tip);
+  expect(hall.repo.git('log', '-1', '--format=%b', 'main')).toMatch(
+    /^Planwright-Resolved: src\/a by resolver, confidence 1\nPlanwright-Gate: unit: passed$/m,
+  );
+  const steps = await stepsOf(engine.client, handle.workflowId);
+  expect(steps['landing']!.outputs['conflicts']).toMatchObject([
+    { patch: 'ws-a', conflict: { kind: 'content', files: ['src/a'] }, resolved: [{ note: 'both' }] },
+  ]);
 }, 120_000);

@@ -49,7 +49,10 @@ const mixed = aReport({
     },
   ],
   conflicts: [
-    { workstream: 'ws-c', with: ['ws-b'], files: ['x.ts'], kind: 'content', status: 'QUARANTINED' },
+    {
+      ...{ workstream: 'ws-c', with: ['ws-b'], files: ['x.ts'], kind: 'content' },
+      ...{ status: 'QUARANTINED', resolved: [] },
+    },
   ],
   malformed: [{ file: 'ws-bad.json', place: '5:21', reason: 'a comma was expected' }],
   collisions: [{ first: 'ws-a', second: 'ws-b', paths: ['config/'] }],
@@ -110,7 +113,9 @@ test('what a tool wrote cannot become markup', () => {
   const evil = '<img src=x onerror=alert(1)> | `` ](http://x) \n# head';
   const report = aReport({
     workstreams: [aWorkstream('ws-a', { title: evil, reason: evil, tool: evil, notExecutable: [evil] })],
-    conflicts: [{ workstream: 'ws-a', with: [], files: [evil], kind: 'content', status: 'PENDING' }],
+    conflicts: [
+      { workstream: 'ws-a', with: [], files: [evil], kind: 'content', status: 'PENDING', resolved: [evil] },
+    ],
     malformed: [{ file: evil, place: '1:1', reason: evil }],
   });
   expect(reportHtml(report, START)).not.toMatch(/<img|onerror=alert\(1\)>/);

@@ -38,6 +38,21 @@ test('a bad value is said with its key and place, and all of them at once', asyn
   ]);
 });
 
+test('who resolves conflicts is set in the words of the safe merge, and a limit that is none is refused', async () => {
+  const { settings } = await load(
+    'landing: {conflicts: {resolver: "/opt/resolve.sh", max_files: 3, needs: [KEY]}}',
+  );
+  expect(settings!.landing.conflicts).toEqual({
+    ...{ resolver: '/opt/resolve.sh', check: '', maxFiles: 3, maxSeconds: 120, minConfidence: 0.7 },
+    needs: ['KEY'],
+  });
+  const { lines } = await load('landing:\n  conflicts:\n    resolver: "[1]"\n    min_confidence: 2\n');
+  expect(lines).toEqual([
+    'config.yaml:3:15: error: the configuration: "landing.conflicts.resolver" must be a shell line, or a JSON list such as ["python3", "/opt/resolve.py"], found "[1]"',
+    'config.yaml:4:21: error: the configuration: "landing.conflicts.min_confidence" must be a number from 0 to 1, found 2',
+  ]);
+});
+
 test('a tool that may not be used is found wherever it is named', async () => {
   const { lines } = await load(
     'adapters:\n  enabled: [aider]\n  routing:\n    - {pattern: "*.md", tool: codex}\n  fallbacks:\n    aider: [claud]\nexecution: {default_tool: aidr}\n',

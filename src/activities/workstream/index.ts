@@ -5,6 +5,7 @@ import type { LandingActivities } from '../../workflows/landing-api.js';
 import type { WorkstreamActivities } from './api.js';
 import { findTipIn, mergeForLandingIn } from './merge-for-landing.js';
 import { moveBranchIn } from './move-branch.js';
+import { resolveForLandingIn } from './resolve-for-landing.js';
 import { runGatesIn } from './run-gates.js';
 import { runWorkstreamIn } from './run-workstream.js';
 import type { WorkstreamWorld } from './start-line.js';
@@ -16,6 +17,7 @@ export function workstreamActivities(world: WorkstreamWorld): WorkstreamActiviti
     runWorkstream: runWorkstreamIn(steady),
     findTip: findTipIn(),
     mergeForLanding: mergeForLandingIn(steady),
+    resolveForLanding: resolveForLandingIn(steady),
     runGates: runGatesIn(steady),
     moveBranch: moveBranchIn(steady),
   };

@@ -2,7 +2,7 @@
  * The activity `moveBranch`: a branch goes to commits whose tree was tested, each with its proof.
  */
 import { ApplicationFailure } from '@temporalio/activity';
-import type { GateRecord } from '../../landing/landing.js';
+import { resolvedText, type GateRecord } from '../../landing/landing.js';
 import { PLANWRIGHT } from '../../tools/git/capture-patch.js';
 import { identity } from '../../tools/git/commit.js';
 import { treeOf } from '../../tools/git/integrate-patch.js';
@@ -14,15 +14,21 @@ import { openRepository } from '../../tools/git/repository.js';
 import { publishBranch } from '../../tools/workstream/publish-branch.js';
 import type { LandingActivities, MoveDone, MoveTask, ProvenPatch } from '../../workflows/landing-api.js';
 import { scratchFolder } from './merge-for-landing.js';
+import { learn } from './resolve-for-landing.js';
 import type { WorkstreamWorld } from './start-line.js';
 
 const HEADS = 'refs/heads/';
 
 /** Returns the activity `moveBranch`. May run twice: a branch that is there already is not moved again. */
-export function moveBranchIn({ home }: Pick<WorkstreamWorld, 'home'>): LandingActivities['moveBranch'] {
+export function moveBranchIn({
+  home,
+  host,
+}: Pick<WorkstreamWorld, 'home' | 'host'>): LandingActivities['moveBranch'] {
   return async (task) => {
     try {
-      return await moveBranch(home, task);
+      const done = await moveBranch(home, task);
+      if (done.kind === 'landed') await learn(home, host, task);
+      return done;
     } catch (error) {
       if (error instanceof NotWhatWasTested) return { kind: 'land-refused', detail: error.message };
       throw error;
@@ -74,6 +80,7 @@ async function stepsOf(objects: Objects, { onto, to, patches }: MoveTask): Promi
 const stepOf = ({ patchId, base, sha256, title, proof }: ProvenPatch, merged: string): ProvenStep => ({
   ...{ patch: patchId, merged, base, message: title, patchSha256: sha256, testedTree: proof.tree },
   gates: Object.fromEntries(Object.entries(proof.gates).map(([gate, record]) => [gate, resultText(record)])),
+  resolved: (proof.resolved ?? []).map(resolvedText),
 });
 
 function resultText({ green, reds }: GateRecord): string {

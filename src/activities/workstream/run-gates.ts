@@ -3,7 +3,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure, type Context } from '@temporalio/activity';
 import { namesIn } from '../../os/paths.js';
 import { gitIn, line, openRepository, type Repository } from '../../tools/git/repository.js';
 import {
@@ -21,11 +21,11 @@ import type { GatesDone, GatesTask, LandingActivities } from '../../workflows/la
 import { openStep } from '../attempt-files.js';
 import { MachineTrouble, onMachine } from '../machine-trouble.js';
 import type { CheckTask } from './api.js';
+import { interruptible } from './interruptible.js';
 import { bringBack, runCheck } from './run-checks.js';
-import { endText, Interrupted, startLine, type Bench, type WorkstreamWorld } from './start-line.js';
+import { endText, startLine, type Bench, type WorkstreamWorld } from './start-line.js';
 import { checkEnvironment } from './tool-environment.js';
 
-const BEAT_MS = 1_000;
 const SETUP_SEC = 1_800;
 const PREFIX = 'gate-';
 
@@ -33,22 +33,9 @@ type Result = GatesDone['results'][number];
 
 /** Returns the activity `runGates`. May run twice: it changes nothing but what it makes for itself. */
 export function runGatesIn(world: WorkstreamWorld): LandingActivities['runGates'] {
-  return async (task) => {
-    const context = Context.current();
-    const beats = setInterval(() => context.heartbeat({ stage: 'gates', since: 0 }), BEAT_MS);
-    try {
-      return { results: await runGates(world, task, context) };
-    } catch (error) {
-      if (error instanceof Interrupted && context.cancellationSignal.aborted)
-        throw context.cancellationSignal.reason;
-      const isTrouble = error instanceof MachineTrouble || error instanceof Interrupted;
-      throw isTrouble
-        ? ApplicationFailure.create({ type: 'MachineTrouble', message: error.message, nextRetryDelay: 1_000 })
-        : error;
-    } finally {
-      clearInterval(beats);
-    }
-  };
+  return async (task) => ({
+    results: await interruptible('gates', (context) => runGates(world, task, context)),
+  });
 }
 
 async function runGates(world: WorkstreamWorld, task: GatesTask, context: Context): Promise<Result[]> {

@@ -115,4 +115,7 @@ execution:
 # Each gate is one shell line. It must end with 0 on exactly the tree that is to land.
 gates: []
 #  - { name: tests, command: npm test, timeout_seconds: 600 }
+
+# Who is asked when a patch conflicts with what landed before it: docs/workstreams.md#landing
+# landing: { conflicts: { resolver: /opt/resolve.sh, needs: [MODEL_API_KEY] } }
 `;

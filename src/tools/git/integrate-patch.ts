@@ -25,11 +25,13 @@ export type Integrated =
       readonly kind: 'conflicted';
       readonly patch: string;
       readonly conflict: PatchConflict;
+      /** All of them, with the versions of each side. */
+      readonly conflicts: readonly Conflict[];
       /** What could be merged, with marks where it could not: for a person or a resolver. */
       readonly tree: string;
     };
 
-/** Without the patches it conflicts with, which only the queue knows. */
+/** Without the patches it conflicts with, which only the queue knows; the first of its paths. */
 export type PatchConflict = Omit<LandingConflict, 'with'> & { readonly paths: readonly Conflict[] };
 
 const PEOPLE: People = { author: PLANWRIGHT, committer: PLANWRIGHT };
@@ -52,20 +54,25 @@ export async function integratePatches(
     const merged = await mergeWithBase(objects, base, at.tree, await treeOf(objects, patch.commit));
     if (merged.kind === 'conflicts') {
       const { conflicts, tree } = merged;
-      return { kind: 'conflicted', patch: patch.id, conflict: summaryOf(conflicts), tree };
+      return { kind: 'conflicted', patch: patch.id, conflict: summaryOf(conflicts), conflicts, tree };
     }
-    const message = `Take in patch ${patch.id}\n`;
-    const commit = await writeCommit(objects, {
-      tree: merged.tree,
-      parents: [at.commit],
-      message,
-      people: PEOPLE,
-      atSec,
-    });
-    at = { tree: merged.tree, commit };
+    at = { tree: merged.tree, commit: await takeInAs(objects, merged.tree, patch.id, at.commit, atSec) };
   }
   return { kind: 'merged', ...at };
 }
+
+/** Makes the commit of a patch that was merged to this tree. */
+export const takeInAs = (
+  objects: Objects,
+  tree: string,
+  patch: string,
+  onto: string,
+  atSec: number,
+): Promise<string> =>
+  writeCommit(objects, {
+    ...{ tree, parents: [onto], people: PEOPLE, atSec },
+    message: `Take in patch ${patch}\n`,
+  });
 
 /** Merges two trees with a third as their ancestor. */
 async function mergeWithBase(

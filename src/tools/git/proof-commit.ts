@@ -20,6 +20,8 @@ export interface ProvenStep {
   readonly testedTree: string;
   /** Gate → what it came to: "passed", "passed (red 1 time before)". */
   readonly gates: Readonly<Record<string, string>>;
+  /** Each file of it that was in conflict: "a.txt by resolver, confidence 0.9". */
+  readonly resolved?: readonly string[];
 }
 
 /** What was to land is not what was tested. */
@@ -67,6 +69,7 @@ function trailers(step: ProvenStep, run: string): string[] {
     `Planwright-Patch-Sha256: ${step.patchSha256}`,
     `Planwright-Base: ${step.base}`,
     `Planwright-Tested-Tree: ${step.testedTree}`,
+    ...(step.resolved ?? []).map((file) => `Planwright-Resolved: ${oneLine(file)}`),
     ...Object.entries(step.gates).map(
       ([gate, result]) => `Planwright-Gate: ${oneLine(gate)}: ${oneLine(result)}`,
     ),

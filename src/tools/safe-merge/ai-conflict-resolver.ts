@@ -1,14 +1,17 @@
 /**
  * Step 9: what is left in conflict, and the finished merge when nothing is.
  */
+import { join } from 'node:path';
 import { withObjects, type Objects } from '../git/objects.js';
 import { shownPath } from '../git/path-bytes.js';
 import { changeTree } from '../git/tree.js';
+import { stateHome } from '../../home.js';
 import { finishMerge, keepUnfinished } from './finish-merge.js';
 import { mergeOf, required, type MergeRecord, type ResolutionRecord } from './merge-record.js';
+import { runPersonCommand } from './person-command.js';
 import { fraction, oneOf, textOf, wholeNumber } from './options.js';
 import { Stopped, type Problem, type Report } from './reasons.js';
-import { resolveLeft, type ResolverLimits } from './resolver.js';
+import { type Asking, resolveLeft, type ResolverLimits } from './resolver.js';
 import { layOut } from './settle-worktree.js';
 import { shownSource, type Target } from './target.js';
 import type { Context, Finding, OptionValues, Tool } from './tool.js';
@@ -107,7 +110,13 @@ async function asked(
   { tree, resolved, left }: ResolutionRecord,
   limits: ResolverLimits,
 ): Promise<Asked> {
-  const answer = await resolveLeft(context, objects, merge, left, limits);
+  const { directory, env, run, target } = context;
+  const asking: Asking = {
+    ...{ folder: join(directory, 'resolve'), home: stateHome(env), run },
+    ...{ branch: target.branch, source: shownSource(target) },
+    start: (command) => runPersonCommand({ ...command, env: { ...env, ...command.env } }),
+  };
+  const answer = await resolveLeft(asking, objects, merge, left, limits);
   const changed = tree !== null && answer.contents.size > 0;
   return {
     tree: changed ? await changeTree(objects, tree, answer.contents) : tree,

@@ -93,7 +93,8 @@ const notStarted = (why: string): CommandEnd => ({
   said: `it could not be started: ${shownText(why)}`,
 });
 
-function argvOf(line: string): [string, ...string[]] | null {
+/** Returns a command's program and arguments, or null for what opens like a list and is none. */
+export function argvOf(line: string): [string, ...string[]] | null {
   if (!line.trimStart().startsWith('[')) return ['/bin/sh', '-c', line];
   try {
     const list: unknown = JSON.parse(line);

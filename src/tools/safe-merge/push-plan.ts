@@ -1,6 +1,7 @@
 /**
  * What guarded_push is to publish, from what the steps before it handed on.
  */
+import { stateHome } from '../../home.js';
 import type { Tips } from './integrate.js';
 import { handedOn, mergeOf, type MergeRecord } from './merge-record.js';
 import { stopped } from './reasons.js';
@@ -10,7 +11,7 @@ import type { Context } from './tool.js';
 /** How conflicts were resolved counts for the next merge once it is published: until then gates may refuse it. */
 export async function learn({ env, say }: Context, lessons: readonly Lesson[]): Promise<void> {
   try {
-    await remember(env, lessons);
+    await remember(stateHome(env), lessons);
   } catch (error) {
     say(`guarded_push: the resolutions could not be kept for the next merge: ${(error as Error).message}`);
   }

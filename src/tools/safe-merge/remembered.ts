@@ -6,7 +6,6 @@ import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { writeAtomically } from '../git/atomic-file.js';
 import type { Objects } from '../git/objects.js';
-import { stateHome } from '../../home.js';
 import { readMarked } from './marked-text.js';
 
 /** A conflict and how it was resolved. */
@@ -23,22 +22,22 @@ export const isLesson = (value: unknown): value is Lesson => {
 };
 
 const storeIn = (home: string): string => join(home, 'safe-merge', 'resolutions');
-const storeOf = (env: NodeJS.ProcessEnv): string => storeIn(stateHome(env));
 
 /**
  * Returns the text that an earlier resolution makes of this one, or null when there is none that fits.
  *
  * @param directory - for temporary files
+ * @param home - the state directory
  */
 export async function recall(
   objects: Objects,
   directory: string,
-  env: NodeJS.ProcessEnv,
+  home: string,
   text: string,
 ): Promise<string | null> {
   const marked = readMarked(text);
   if (marked === null) return null;
-  const entry = join(storeOf(env), marked.key);
+  const entry = join(storeIn(home), marked.key);
   let lesson: { readonly before: string; readonly after: string };
   try {
     lesson = JSON.parse(await readFile(`${entry}.json`, 'utf8')) as typeof lesson;
@@ -60,14 +59,14 @@ export async function recall(
 }
 
 /** Keeps resolutions for the next time. */
-export async function remember(env: NodeJS.ProcessEnv, lessons: readonly Lesson[]): Promise<void> {
+export async function remember(home: string, lessons: readonly Lesson[]): Promise<void> {
   for (const { marked: text, resolved } of lessons) {
     const marked = readMarked(text);
     if (marked === null) continue;
     const lesson = JSON.stringify({ before: marked.image, after: resolved });
-    await writeAtomically(join(storeOf(env), `${marked.key}.json`), lesson);
+    await writeAtomically(join(storeIn(home), `${marked.key}.json`), lesson);
   }
-  if (lessons.length > 0) await forgetUnused(stateHome(env), Date.now());
+  if (lessons.length > 0) await forgetUnused(home, Date.now());
 }
 
 /** Resolutions that nobody used for so long are forgotten … */

@@ -9,13 +9,11 @@ import type { Conflict, Stage } from '../git/merge-tree.js';
 import type { Objects } from '../git/objects.js';
 import { listTree, readBlob } from '../git/tree.js';
 import { hasMarks } from './marked-text.js';
-import type { MergeRecord, ResolutionRecord } from './merge-record.js';
-import { runPersonCommand } from './person-command.js';
+import type { ResolutionRecord } from './merge-record.js';
+import type { CommandEnd, PersonCommand } from './person-command.js';
 import { type Lesson, recall } from './remembered.js';
 import type { Report } from './reasons.js';
 import { syntaxError } from './syntax.js';
-import { shownSource } from './target.js';
-import type { Context } from './tool.js';
 
 export interface ResolverLimits {
   /** The resolver's command; empty: only what is remembered. */
@@ -26,7 +24,26 @@ export interface ResolverLimits {
   readonly minConfidence: number;
 }
 
-type Left = ResolutionRecord['left'][number];
+/** A file to be resolved, and why it has not been yet. */
+export type Left = ResolutionRecord['left'][number];
+
+/** For whom conflicts are resolved, and how commands are started there. */
+export interface Asking {
+  /** A folder of our own, made anew: what is asked and answered. */
+  readonly folder: string;
+  /** The state directory, where resolutions are remembered. */
+  readonly home: string;
+  readonly run: string;
+  /** What is merged, for the resolver to know: into which branch, and from where. */
+  readonly branch: string;
+  readonly source: string;
+  readonly start: (command: ResolverCommand) => Promise<CommandEnd>;
+}
+
+/** `env`: what is added to the environment it gets anyway. */
+export interface ResolverCommand extends Omit<PersonCommand, 'env'> {
+  readonly env: Readonly<Record<string, string>>;
+}
 
 export interface Asked {
   readonly contents: ReadonlyMap<string, Stage | null>;
@@ -40,27 +57,31 @@ const ANSWERABLE = ['content', 'add/add', 'modify/delete'];
 /** Larger texts are nobody's to merge by hand. */
 const MAX_TEXT = 10 * 1024 * 1024;
 
-/** Tries to resolve what is left, file by file. */
+/**
+ * Tries to resolve what is left, file by file.
+ *
+ * @param merged - what git made of the merge
+ */
 export async function resolveLeft(
-  context: Context,
+  asking: Asking,
   objects: Objects,
-  merge: MergeRecord,
+  merged: { readonly tree: string | null; readonly conflicts: readonly Conflict[] },
   left: readonly Left[],
   limits: ResolverLimits,
 ): Promise<Asked> {
-  const marked = await markedBlobs(objects, merge, left);
+  const marked = await markedBlobs(objects, merged.tree, left);
   const contents = new Map<string, Stage | null>();
   const resolved: Report[] = [];
   const still: Left[] = [];
   const lessons: Lesson[] = [];
-  const folder = join(context.directory, 'resolve');
+  const { folder } = asking;
   await rm(folder, { recursive: true, force: true });
   for (const [index, one] of left.entries()) {
-    const conflict = merge.conflicts.find(({ path }) => path === one.path);
+    const conflict = merged.conflicts.find(({ path }) => path === one.path);
     if (conflict === undefined) throw new Error(`BUG: "${one.path}" is not in conflict`);
     const at = join(folder, String(index + 1));
     await mkdir(at, { recursive: true });
-    const outcome = await resolveOne({ context, objects, conflict, one, at, limits }, marked.get(one.path));
+    const outcome = await resolveOne({ asking, objects, conflict, one, at, limits }, marked.get(one.path));
     if ('why' in outcome) {
       still.push({ ...one, why: outcome.why });
       continue;
@@ -73,7 +94,7 @@ export async function resolveLeft(
 }
 
 interface Case {
-  readonly context: Context;
+  readonly asking: Asking;
   readonly objects: Objects;
   readonly conflict: Conflict;
   readonly one: Left;
@@ -87,7 +108,7 @@ type Outcome =
   | { readonly why: string };
 
 async function resolveOne(asked: Case, marked: Stage | undefined): Promise<Outcome> {
-  const { context, objects, conflict, one, at, limits } = asked;
+  const { asking, objects, conflict, one, at, limits } = asked;
   if (one.class === 'do_not_merge') return { why: 'files of class "do_not_merge" are left to a person' };
   if (!ANSWERABLE.includes(conflict.kind)) {
     return { why: `a conflict of kind "${conflict.kind}" is no question of two texts` };
@@ -98,7 +119,7 @@ async function resolveOne(asked: Case, marked: Stage | undefined): Promise<Outco
   if (mode === null) return { why: 'the sides do not agree on whether it is executable' };
   const versions = [texts.base, texts.ours, texts.theirs].flatMap((text) => text ?? []);
   const verdict = async (text: string): Promise<string | null> => faultOf(asked, text, versions);
-  const known = texts.marked === null ? null : await recall(objects, at, context.env, texts.marked);
+  const known = texts.marked === null ? null : await recall(objects, at, asking.home, texts.marked);
   if (known !== null && (await verdict(known)) === null) {
     const content = { mode, id: await writeBlob(objects, known) };
     return { content, report: { by: 'memory', confidence: null }, lesson: null };
@@ -160,7 +181,7 @@ function modeOf({ base, ours, theirs }: Conflict): string | null {
 
 /** Why a text may not stand, or null. */
 async function faultOf(
-  { context, conflict, at, limits }: Case,
+  { asking, conflict, at, limits }: Case,
   text: string,
   versions: readonly string[],
 ): Promise<string | null> {
@@ -172,9 +193,9 @@ async function faultOf(
   if (limits.check === '') return null;
   const file = join(at, 'candidate');
   await writeFile(file, text);
-  const env = { ...context.env, SAFE_MERGE_FILE: file, SAFE_MERGE_PATH: conflict.path };
+  const env = { SAFE_MERGE_FILE: file, SAFE_MERGE_PATH: conflict.path };
   const log = join(at, 'check.log');
-  const end = await runPersonCommand({
+  const end = await asking.start({
     line: limits.check,
     cwd: at,
     env,
@@ -193,7 +214,7 @@ interface Answer {
 }
 
 async function ask(
-  { context, conflict, one, at, limits }: Case,
+  { asking, conflict, one, at, limits }: Case,
   texts: Texts,
 ): Promise<Answer | { why: string }> {
   const files: Record<string, string | null> = {};
@@ -206,9 +227,9 @@ async function ask(
   await rm(result, { force: true });
   const request = {
     format: 1,
-    run: context.run,
-    branch: context.target.branch,
-    source: shownSource(context.target),
+    run: asking.run,
+    branch: asking.branch,
+    source: asking.source,
     path: conflict.path,
     kind: conflict.kind,
     class: one.class,
@@ -219,9 +240,9 @@ async function ask(
     min_confidence: limits.minConfidence,
   };
   await writeFile(join(at, 'request.json'), `${JSON.stringify(request, null, 2)}\n`);
-  const env = { ...context.env, SAFE_MERGE_REQUEST: join(at, 'request.json') };
+  const env = { SAFE_MERGE_REQUEST: join(at, 'request.json') };
   const log = join(at, 'resolver.log');
-  const end = await runPersonCommand({
+  const end = await asking.start({
     line: limits.resolver,
     cwd: at,
     env,
@@ -271,7 +292,7 @@ async function readAnswer(at: string, result: string): Promise<Omit<Answer, 'sec
 /** What git left at the paths in conflict. */
 async function markedBlobs(
   objects: Objects,
-  { tree }: MergeRecord,
+  tree: string | null,
   left: readonly Left[],
 ): Promise<ReadonlyMap<string, Stage>> {
   if (tree === null || left.length === 0) return new Map();
@@ -280,7 +301,8 @@ async function markedBlobs(
   return new Map(entries.map(({ path, mode, id }) => [path, { mode, id }]));
 }
 
-async function writeBlob(objects: Objects, text: string): Promise<string> {
+/** Writes a text into the repository's objects. */
+export async function writeBlob(objects: Objects, text: string): Promise<string> {
   const answer = await objects.git(['hash-object', '-w', '--stdin', '--no-filters'], { input: text });
   return answer.stdout.toString('utf8').trim();
 }

@@ -2,6 +2,7 @@
  * From the text of a configuration file to settings, or to everything that is wrong with it.
  */
 import { faultProblems, Findings, hasErrors, inOrder, type Problem } from '../../plan/load/diagnostics.js';
+import { conflictHelp } from '../../plan/load/step-types/conflicts.js';
 import { addIssues, addUnknownKeys, knownKeys } from '../../plan/load/shape.js';
 import { readSource } from '../../plan/load/source.js';
 import { quote, quoteAll } from '../../plan/quote.js';
@@ -129,7 +130,7 @@ function settingsOf(document: SettingsDocument): WorkstreamSettings {
       timeoutSec,
       blocking,
     })),
-    landing: document.landing,
+    landing: { ...document.landing, conflicts: conflictHelp(document.landing.conflicts) },
   };
 }
 

@@ -17,6 +17,7 @@ import { DEFAULT_BUDGET } from '../../plan/budget.js';
 import { DEFAULT_BREAKER_LIMITS } from '../breaker.js';
 import { DEFAULT_CONSTRAINTS } from '../constraints.js';
 import { DEFAULT_FIX_LIMITS } from '../fix-loop.js';
+import { conflictFields } from '../../plan/load/step-types/conflicts.js';
 import { CAPABILITIES } from '../workstream.js';
 
 const SECTION = 'an object';
@@ -178,6 +179,7 @@ export const settingsDocument = z.looseObject(
       slots: whole(1, 64).default(4),
       max_batch: whole(1, 64).default(1),
       begins: oneOf(['when-all-ended', 'at-once']).default('when-all-ended'),
+      conflicts: section(conflictFields),
     }),
   },
   { error: 'an object of sections' },

@@ -5,6 +5,7 @@ import type { Json, Step } from '../../plan/plan.js';
 import type { RunRecord, StepRecord } from '../../plan/record.js';
 import { causeText } from '../../plan/failure-words.js';
 import { describeFailure } from '../../plan/view.js';
+import { resolvedText, type Resolution } from '../../landing/landing.js';
 import type { PatchState } from '../ledger.js';
 import type {
   ReportedConflict,
@@ -57,7 +58,7 @@ export function reportOf(record: RunRecord, note: SetNote): SetReport {
     budget: head.budget === undefined || head.budget.maxUsd === null ? null : head.budget,
     workstreams: [...workstreams, ...note.blocked.map(blockedOf)],
     gateRuns: gateRunsOf(listOf(landed['gateRuns'])),
-    conflicts: listOf(landed['conflicts']).map(conflictOf),
+    conflicts: listOf(landed['conflicts']).map((entry) => conflictOf(entry, fates)),
     malformed: note.malformed,
     collisions: note.collisions,
   };
@@ -160,15 +161,25 @@ function gateRunsOf(runs: readonly Fields[]): ReportedGateRun[] {
   }));
 }
 
-function conflictOf(entry: Fields): ReportedConflict {
+function conflictOf(entry: Fields, fates: ReadonlyMap<string, Fields>): ReportedConflict {
   const conflict = objectOf(entry['conflict'] ?? null);
+  const resolved = listOf(entry['resolved']);
+  const workstream = textOf(entry['patch']) ?? textOf(entry['workstream']) ?? '';
   return {
-    workstream: textOf(entry['patch']) ?? textOf(entry['workstream']) ?? '',
+    workstream,
     with: textsOf(conflict['with']),
     files: textsOf(conflict['files']),
     kind: textOf(conflict['kind']) ?? 'content',
-    status: 'QUARANTINED',
+    status: statusOf(resolved, textOf(fates.get(workstream)?.['state'])),
+    resolved: resolved.map((one) => resolvedText(one as unknown as Resolution)),
   };
+}
+
+/** What was resolved and then failed a gate is in quarantine all the same. */
+function statusOf(resolved: readonly Fields[], fate: string | null): ReportedConflict['status'] {
+  if (resolved.length === 0 || fate === 'quarantined') return 'QUARANTINED';
+  if (fate !== 'landed' && fate !== 'approved') return 'PENDING';
+  return resolved.every(({ by }) => by === 'memory') ? 'AUTO_RESOLVED' : 'AGENT_RESOLVED';
 }
 
 /** From the tag that the compiled plan gives each; a plan written by hand may have none. */
@@ -183,7 +194,7 @@ const objectOf = (value: Json): Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
 const listOf = (value: Json | undefined): Fields[] =>
   Array.isArray(value) ? (value as readonly Json[]).map(objectOf) : [];
-const textOf = (value: Json | undefined): string | null => (typeof value === 'string' ? value : null);
+const textOf = (value: Json | null | undefined): string | null => (typeof value === 'string' ? value : null);
 const numberOf = (value: Json | undefined): number | null => (typeof value === 'number' ? value : null);
 const textsOf = (value: Json | undefined): string[] =>
   Array.isArray(value) ? (value as readonly Json[]).flatMap((each) => textOf(each) ?? []) : [];

@@ -67,13 +67,14 @@ export function reportHtml(report: SetReport, now: number): string {
     ),
     section(
       'Conflicts',
-      ['Workstream', 'With', 'Kind', 'Files', 'Status'],
+      ['Workstream', 'With', 'Kind', 'Files', 'Status', 'Resolved'],
       report.conflicts.map((each) => [
         code(each.workstream),
         each.with.map(code).join(', ') || '–',
         escape(each.kind),
         each.files.map(code).join('<br>'),
         escape(each.status.toLowerCase().replace('_', ' ')),
+        each.resolved.map(code).join('<br>') || '–',
       ]),
     ),
     section(

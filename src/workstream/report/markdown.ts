@@ -97,13 +97,14 @@ const toolWaitLines = ({ workstreams }: SetReport): string[] =>
 
 const conflictTable = ({ conflicts }: SetReport): string[] =>
   table(
-    ['Workstream', 'With', 'Kind', 'Files', 'Status'],
+    ['Workstream', 'With', 'Kind', 'Files', 'Status', 'Resolved'],
     conflicts.map((each) => [
       code(each.workstream),
       each.with.map(code).join(', ') || '–',
       each.kind,
       each.files.map(code).join(', '),
       each.status,
+      each.resolved.map(code).join(', ') || '–',
     ]),
   );
 

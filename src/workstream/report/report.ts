@@ -59,6 +59,8 @@ export interface ReportedConflict {
   readonly files: readonly string[];
   readonly kind: string;
   readonly status: 'PENDING' | 'AUTO_RESOLVED' | 'AGENT_RESOLVED' | 'HUMAN_RESOLVED' | 'QUARANTINED';
+  /** Each file that was resolved, and by whom: "a.txt by resolver, confidence 0.9". */
+  readonly resolved: readonly string[];
 }
 
 export interface SetReport {

@@ -47,6 +47,7 @@ const moveOf = (
 ): MoveTask => ({
   ...{
     runId: RUN,
+    step: 'landing' as StepId,
     root: hall.repo.path,
     branch: 'refs/heads/main',
     from: hall.base,

@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { filledText, flag, texts, whole } from '../fields.js';
 import { commandFields, everyStep, MAX_TIMER_SEC, MAX_WAIT_SEC } from '../schema.js';
 import { quote } from '../../quote.js';
+import { conflictFields, conflictHelp } from './conflicts.js';
 import { NO_PROCESS, stepType } from './step-type.js';
 
 const GATE = 'an object such as {"name": "unit", "command": "npm test"}';
@@ -37,6 +38,10 @@ const schema = z.looseObject({
         slots: whole(1, 64).describe('How many trees are gated at the same time.').default(4),
         max_batch: whole(1, 64).describe('The most patches one gate run stands for.').default(1),
         setup: texts().describe('Shell lines that make a fresh worktree ready for the gates.').default([]),
+        conflicts: z
+          .looseObject(conflictFields, { error: 'an object such as {"resolver": "/opt/resolve.sh"}' })
+          .describe('Who resolves conflicts of patches with what landed before them.')
+          .prefault({}),
       },
       { error: 'an object; it may be empty: {}' },
     )
@@ -59,7 +64,7 @@ export const landing = stepType({
   withSlots: { branch: 'text' },
   ownOutputs: () => ['tip', 'counts', 'patches', 'gateRuns', 'conflicts'],
   details: (document, { index, findings }) => {
-    const { branch = '', gates, slots, max_batch: maxBatch, setup } = document.with;
+    const { branch = '', gates, slots, max_batch: maxBatch, setup, conflicts } = document.with;
     const names = gates.map(({ name }) => name);
     names.forEach((name, at) => {
       if (names.indexOf(name) === at) return;
@@ -78,6 +83,7 @@ export const landing = stepType({
         ...{ slots, maxBatch, setup },
         begins: 'when-all-ended',
         minFreeBytes: MIN_FREE_MB * MIB,
+        conflicts: conflictHelp(conflicts),
       },
       timeoutSec: document.timeout_sec ?? A_WEEK_SEC,
       runsOn: document.runs_on,
