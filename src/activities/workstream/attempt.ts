@@ -63,6 +63,8 @@ export class AttemptAtWork {
     private readonly environment: ToolEnvironment,
     private readonly found: Findings,
     private readonly stage: Stage,
+    /** Begun before the work tree was there; null: what sets it up comes first. */
+    private readonly guarding: Promise<Guard> | null,
   ) {
     this.#isLitter = litterOf(task.tool);
     this.#checkEnv = checkEnvironment(bench.world.env, task.env);
@@ -78,7 +80,7 @@ export class AttemptAtWork {
     const { task } = this;
     const unready = await this.#setUp();
     if (unready !== null) return unready;
-    this.#guard = await startGuard(this.bench.world.home, this.repository);
+    this.#guard = await (this.guarding ?? startGuard(this.bench.world.home, this.repository));
     let prompt = task.work.prompt;
     for (let round = 1; ; round += 1) {
       const failed = await this.#call(prompt, round);
@@ -130,8 +132,11 @@ export class AttemptAtWork {
     const replaced = await replacedBreach(this.worktree);
     if (replaced !== null) return replaced;
     this.stage('capture');
-    const breach = await findBreach(this.bench.world.home, this.repository, this.worktree, this.#guard!);
-    const lost = await this.capture(`${this.task.attempt}.${round}`);
+    // Side by side: neither changes what the other looks at.
+    const [breach, lost] = await Promise.all([
+      findBreach(this.bench.world.home, this.repository, this.worktree, this.#guard!),
+      this.capture(`${this.task.attempt}.${round}`),
+    ]);
     if (lost !== null) return breach ?? lost;
     if (breach !== null) return breach;
     if (call.meaning !== 'worked')

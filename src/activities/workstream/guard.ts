@@ -39,13 +39,16 @@ export async function findBreach(
   worktree: OwnWorktree,
   { before, store, since }: Guard,
 ): Promise<WorkstreamTrouble | null> {
-  await noteWindow(home, repository, worktree, since);
   const look = async (): Promise<Difference[]> => {
     const after = await readSharedState(repository, home, before);
     return sharedDifferences(before, after, await publishedSince(home, repository, since));
   };
   // A look may fall into a change of ours: only one that cannot counts.
-  const [forged, seen] = await Promise.all([findForged(repository, store), look()]);
+  const [forged, seen] = await Promise.all([
+    findForged(repository, store),
+    look(),
+    noteWindow(home, repository, worktree, since),
+  ]);
   const differences = [
     ...(seen.length === 0 ? [] : await whileQuiet(home, repository, look)),
     ...forged.map(forgedObject),

@@ -3,11 +3,12 @@
  */
 import { join } from 'node:path';
 import { writeJson } from '../../os/json-file.js';
-import { capturePatch, evidenceRef, patchRef, type CapturedPatch } from '../../tools/git/capture-patch.js';
+import { captureSnapshot, evidenceRef, patchRef, type CapturedPatch } from '../../tools/git/capture-patch.js';
 import { fileNameOf } from '../../tools/git/names.js';
 import type { OwnWorktree } from '../../tools/git/own-worktree.js';
 import { shownPath } from '../../tools/git/path-bytes.js';
 import { readRefs } from '../../tools/git/refs.js';
+import { takeSnapshot } from '../../tools/git/work-snapshot.js';
 import type { PatchSummary } from './api.js';
 
 const MAX_PATHS = 50;
@@ -31,10 +32,13 @@ export interface RecordRequest {
 /** Captures a work tree and notes everything about it. */
 export async function recordPatch(worktree: OwnWorktree, request: RecordRequest): Promise<Recorded> {
   const { runId, step, name, folder, message, isLitter } = request;
-  const id = await freeId(worktree, `${fileNameOf(runId)}/${step}-${name}`);
+  const [id, snapshot] = await Promise.all([
+    freeId(worktree, `${fileNameOf(runId)}/${step}-${name}`),
+    takeSnapshot(worktree, isLitter),
+  ]);
   const at = join(folder, 'patches', fileNameOf(id.slice(id.indexOf('/') + 1)));
   const atSec = Math.floor(Date.now() / 1000);
-  const patch = await capturePatch(worktree, { id, file: `${at}.patch`, message, atSec, isLitter });
+  const patch = await captureSnapshot(worktree, snapshot, { id, file: `${at}.patch`, message, atSec });
   const { entries, leftOut, ...rest } = patch;
   writeJson(`${at}.json`, { format: 1, ...rest, entries, leftOut });
   return { patch, summary: summaryOf(patch, `${at}.json`) };

@@ -26,6 +26,7 @@ import type {
 } from './api.js';
 import { AttemptAtWork, litterOf, newFindings, type Findings } from './attempt.js';
 import { dryRun } from './dry-run.js';
+import { startGuard } from './guard.js';
 import { saveLost } from './lost-attempts.js';
 import { mergeInto } from './merge-for-landing.js';
 import { Interrupted, type Bench, type WorkstreamWorld } from './start-line.js';
@@ -75,6 +76,9 @@ async function run(
   stage('look for lost attempts');
   const lost = await saveLost(bench, repository, litterOf(task.tool));
   const found = newFindings();
+  // What is to be set up first may change what is guarded.
+  const guarding = task.setup.length > 0 ? null : startGuard(world.home, repository);
+  guarding?.catch(() => undefined); // it is asked when there is a work tree
   const opened = await open(bench, repository, task);
   const ended = (trouble: WorkstreamTrouble | null, startedFrom: string | null): WorkstreamEnded => {
     const end = { ...endedOf(task, found, trouble, startedAt), lost, startedFrom };
@@ -83,7 +87,7 @@ async function run(
   };
   if ('reason' in opened) return ended(opened, null);
   const { worktree, environment } = opened;
-  const work = new AttemptAtWork(bench, repository, worktree, task, environment, found, stage);
+  const work = new AttemptAtWork(bench, repository, worktree, task, environment, found, stage, guarding);
   let trouble: WorkstreamTrouble | null;
   try {
     trouble = await work.work();
@@ -114,13 +118,16 @@ async function open(
   const environment = toolEnvironment(world.env, task.tool, task.env);
   if ('problem' in environment) return { reason: 'tool-not-configured', detail: environment.problem };
   const { runId, step, attempt, startsWith, isolation, minFreeBytes } = task;
-  const keepAs = startsWith.length === 0 ? null : `bases/${fileNameOf(runId)}/${step}`;
-  const merged = await mergeInto(world.home, repository, {
+  const wish = {
     onto: task.base,
     patches: startsWith,
     atSec: 0,
-    keepAs,
-  });
+    keepAs: `bases/${fileNameOf(runId)}/${step}`,
+  };
+  const merged =
+    startsWith.length === 0
+      ? { kind: 'merged' as const, commit: task.base }
+      : await mergeInto(world.home, repository, wish);
   if (merged.kind === 'conflicted') {
     return { reason: 'base-conflict', patch: merged.patch, conflict: merged.conflict };
   }

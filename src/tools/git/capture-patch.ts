@@ -4,22 +4,23 @@
  * The files are compared with the commit that the work tree was opened at, by an index of our own. Whether the tool committed,
  * staged or stashed has no say.
  */
-import { copyFile, mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeCommit, type Person } from './commit.js';
 import {
   EVIDENCE_LIMITS,
-  hashFiles,
   storeEvidence,
   type Dropped,
   type Evidence,
   type EvidenceLimits,
 } from './evidence.js';
 import type { LeftOut } from './evidence.js';
-import { withObjects } from './objects.js';
+import { blobIdOf } from './blob-id.js';
 import type { OwnWorktree } from './own-worktree.js';
-import { patchEntries, type PatchEntry } from './patch-entries.js';
-import { readPatchFile } from './patch-file.js';
+import { entriesOf, rawChanges, type PatchEntry, type RawChange } from './patch-entries.js';
+import { MAX_LISTING, type OwnGit } from './own-git.js';
+import { readPatchFile, type PatchFile } from './patch-file.js';
+import { bytesFromPath, fileBytes } from './path-bytes.js';
 import { moveRefs, readRef } from './refs.js';
 import { gitIn, line, type Repository } from './repository.js';
 import { treeOfCommit } from './commit-facts.js';
@@ -98,14 +99,27 @@ export const isPatchId = (id: string): boolean =>
  * @throws CaptureFailed
  */
 export async function capturePatch(worktree: OwnWorktree, request: CaptureRequest): Promise<CapturedPatch> {
-  const { id, isLitter = () => false, limits = EVIDENCE_LIMITS } = request;
-  if (!isPatchId(id)) throw new CaptureFailed('bad-id', `"${id}" cannot name a patch`);
-  const snapshot = await takeSnapshot(worktree, isLitter);
+  checkId(request.id);
+  const snapshot = await takeSnapshot(worktree, request.isLitter ?? (() => false));
+  return captureSnapshot(worktree, snapshot, request);
+}
+
+/** The same of a snapshot that was taken already; it is discarded. */
+export async function captureSnapshot(
+  worktree: OwnWorktree,
+  snapshot: WorkSnapshot,
+  request: Omit<CaptureRequest, 'isLitter'>,
+): Promise<CapturedPatch> {
   try {
-    return await capture(worktree, request, snapshot, limits);
+    checkId(request.id);
+    return await capture(worktree, request, snapshot, request.limits ?? EVIDENCE_LIMITS);
   } finally {
     await snapshot.discard();
   }
+}
+
+function checkId(id: string): void {
+  if (!isPatchId(id)) throw new CaptureFailed('bad-id', `"${id}" cannot name a patch`);
 }
 
 async function capture(
@@ -118,33 +132,26 @@ async function capture(
   const { id, atSec, message } = request;
   const { tree } = snapshot;
   const baseTree = await treeOfCommit(git.run, base);
-  const isChanged = tree !== baseTree;
+  const changes = tree === baseTree ? null : rawChanges(git.run, baseTree, tree);
   const [entries, written, toolCommit] = await Promise.all([
-    isChanged ? patchEntries(git.run, baseTree, tree) : [],
-    isChanged ? writePatch(worktree, request.file, baseTree, tree) : null,
+    changes === null ? [] : changes.then((all) => entriesOf(git.run, all)),
+    changes === null ? null : writePatch(worktree, request.file, baseTree, tree, changes),
     commitOfTool(worktree),
   ]);
   const leftOut = [...snapshot.leftOut, ...(await converted(worktree, entries))];
   const stored = await storeEvidence(git, leftOut, limits);
   const refs: Record<string, string> = {};
-  const scratch = join(dirname(git.index), 'tmp');
-  await mkdir(scratch, { recursive: true });
-  await withObjects(repository, scratch, async (objects) => {
-    const commit = (of: string, parents: readonly string[], text: string): Promise<string> =>
-      writeCommit(objects, { tree: of, parents, message: text, people: PEOPLE, atSec });
-    if (written !== null) {
-      const trailers = `Planwright-Patch: ${id}\nPlanwright-Patch-Sha256: ${written.sha256}\n`;
-      refs[patchRef(id)] = await commit(tree, [base], `${message}\n\n${trailers}`);
-    }
-    if (stored.tree !== null || toolCommit !== null) {
-      const parents = toolCommit === null ? [base] : [base, toolCommit];
-      refs[evidenceRef(id)] = await commit(
-        stored.tree ?? (await emptyTree(git.run)),
-        parents,
-        `What patch ${id} leaves out\n`,
-      );
-    }
-  });
+  const commit = (of: string, parents: readonly string[], text: string): Promise<string> =>
+    writeCommit({ git: git.run }, { tree: of, parents, message: text, people: PEOPLE, atSec });
+  if (written !== null) {
+    const trailers = `Planwright-Patch: ${id}\nPlanwright-Patch-Sha256: ${written.sha256}\n`;
+    refs[patchRef(id)] = await commit(tree, [base], `${message}\n\n${trailers}`);
+  }
+  if (stored.tree !== null || toolCommit !== null) {
+    const parents = toolCommit === null ? [base] : [base, toolCommit];
+    const of = stored.tree ?? (await emptyTree(git.run));
+    refs[evidenceRef(id)] = await commit(of, parents, `What patch ${id} leaves out\n`);
+  }
   await setRefs(repository, refs, id);
   const evidence = refs[evidenceRef(id)];
   const { files, bytes, dropped } = stored;
@@ -166,13 +173,17 @@ const emptyTree = async (run: OwnWorktree['git']['run']): Promise<string> =>
   line(await run(['mktree'], { input: '' }));
 
 /** Files whose bytes git changes on the way in: line ends, encodings, keywords. */
-async function converted({ git }: OwnWorktree, entries: readonly PatchEntry[]): Promise<LeftOut[]> {
-  const files = entries.filter(({ newMode }) => newMode.startsWith('100'));
-  const ids = await hashFiles(
-    git,
-    files.map(({ path }) => path),
-  );
-  return files.filter(({ blob }, at) => blob !== ids[at]).map(({ path }) => ({ path, reason: 'converted' }));
+async function converted(
+  { git, repository }: OwnWorktree,
+  entries: readonly PatchEntry[],
+): Promise<LeftOut[]> {
+  const found: LeftOut[] = [];
+  for (const { path, blob, newMode } of entries) {
+    if (!newMode.startsWith('100')) continue;
+    const id = await blobIdOf(fileBytes(git.workTree, path), repository.objectFormat);
+    if (blob !== id) found.push({ path, reason: 'converted' });
+  }
+  return found;
 }
 
 /**
@@ -185,22 +196,14 @@ async function writePatch(
   file: string,
   baseTree: string,
   tree: string,
-): Promise<{ bytes: number; sha256: string; hunks: number }> {
+  changes: Promise<readonly RawChange[]>,
+): Promise<PatchFile> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   await rm(file, { force: true });
   const shape = ['--binary', '--full-index', '--no-renames', '--src-prefix=a/', '--dst-prefix=b/'];
   const plain = ['--no-ext-diff', '--no-textconv', '--no-color', '--no-color-moved', '--no-indent-heuristic'];
-  await git.run([
-    'diff-tree',
-    '-r',
-    '-p',
-    ...shape,
-    ...plain,
-    `--output=${file}`,
-    '--end-of-options',
-    baseTree,
-    tree,
-  ]);
+  const args = ['diff-tree', '-r', '-p', ...shape, ...plain, `--output=${file}`, '--end-of-options'];
+  await git.run([...args, baseTree, tree]);
   const read = await readPatchFile(file);
   if (read.bytes === 0) {
     throw new CaptureFailed(
@@ -208,36 +211,48 @@ async function writePatch(
       `the work tree is ${tree} and its base ${baseTree}, but the patch between them is empty`,
     );
   }
-  const proof = `${git.index}.proof`;
+  await provePatch(git, file, await changes);
+  return read;
+}
+
+/**
+ * Applies a patch to what its paths were, and looks whether they became what they are. All other paths are the same in both
+ * trees, and no tree has a file where another path of it has a directory: so they need not be there.
+ *
+ * @throws CaptureFailed
+ */
+async function provePatch(git: OwnGit, file: string, changes: readonly RawChange[]): Promise<void> {
+  const index = `${git.index}.proof`;
+  const env = { GIT_INDEX_FILE: index };
+  const rows = (side: 'before' | 'after'): Buffer[] =>
+    changes.flatMap(({ path, [side]: one }) =>
+      one === null
+        ? []
+        : [Buffer.concat([Buffer.from(`${one.mode} ${one.id} 0\t`), bytesFromPath(path), NUL])],
+    );
   try {
-    // The files were laid out with an index of the base: it need not be made again. A tool that got at it has no say, though.
-    await copyFile(git.index, proof);
-    if ((await applied(git, proof, file)).tree === tree) return read;
-    await git.run(['read-tree', '--reset', baseTree], { env: { GIT_INDEX_FILE: proof } });
-    const result = await applied(git, proof, file);
-    if (result.tree === tree) return read;
-    if (result.tree !== null)
+    await rm(index, { force: true });
+    await git.run(['update-index', '-z', '--index-info'], { env, input: Buffer.concat(rows('before')) });
+    const apply = ['apply', '--cached', '--binary', '--whitespace=nowarn', file];
+    const { exitCode, stderr } = await git.run(apply, { env, accept: [0, 1, 128] });
+    if (exitCode !== 0)
+      throw new CaptureFailed('does-not-apply', `the patch does not apply to its own base: ${stderr}`);
+    const made = (await git.run(['ls-files', '-z', '--stage'], { env, maxBytes: MAX_LISTING })).stdout;
+    const wanted = Buffer.concat(rows('after').sort(byPath));
+    if (!made.equals(wanted))
       throw new CaptureFailed(
         'other-tree',
-        `the patch makes ${result.tree} of its base, not ${tree} as the work tree is`,
+        'the patch makes something else of its base than the work tree is',
       );
-    throw new CaptureFailed('does-not-apply', `the patch does not apply to its own base: ${result.said}`);
   } finally {
-    await rm(proof, { force: true });
+    await rm(index, { force: true });
   }
 }
 
-/** Applies a patch to what an index holds; no tree when it does not apply. */
-async function applied(
-  { run }: OwnWorktree['git'],
-  index: string,
-  file: string,
-): Promise<{ tree: string | null; said: string }> {
-  const env = { GIT_INDEX_FILE: index };
-  const args = ['apply', '--cached', '--binary', '--whitespace=nowarn', file];
-  const { exitCode, stderr } = await run(args, { env, accept: [0, 1, 128] });
-  return { tree: exitCode === 0 ? line(await run(['write-tree'], { env })) : null, said: stderr };
-}
+const NUL = Buffer.from([0]);
+/** Of rows as `ls-files --stage` prints them; git sorts by the bytes of the path. */
+const byPath = (a: Buffer, b: Buffer): number =>
+  Buffer.compare(a.subarray(a.indexOf(9), -1), b.subarray(b.indexOf(9), -1));
 
 /** Returns the commit that HEAD of the work tree was left at, when it is not the one it began with. */
 async function commitOfTool({ note, repository, git, base }: OwnWorktree): Promise<string | null> {

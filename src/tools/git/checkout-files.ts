@@ -1,8 +1,8 @@
 /**
  * What lies on the disk at a path of a work tree, compared with what git has.
  */
-import { createHash } from 'node:crypto';
 import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
+import { blobId } from './blob-id.js';
 import { fileBytes, pathFromBytes } from './path-bytes.js';
 import { gitIn, type Repository } from './repository.js';
 import { isLink, isSubmodule, type TreeChange } from './tree.js';
@@ -87,10 +87,6 @@ export async function whatLies(checkout: Repository, top: string, change: TreeCh
 }
 
 type Side = TreeChange['before'];
-
-function blobId(bytes: Buffer, format: Repository['objectFormat']): string {
-  return createHash(format).update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
-}
 
 /** The content of a blob as stored, and as a checkout writes it (line ends, encoding). */
 async function versions(checkout: Repository, path: string, id: string): Promise<Buffer[]> {

@@ -47,7 +47,7 @@ export interface NewCommit {
 }
 
 /** Writes a commit and returns its id. Safe to run twice. */
-export async function writeCommit(objects: Objects, commit: NewCommit): Promise<string> {
+export async function writeCommit(objects: Pick<Objects, 'git'>, commit: NewCommit): Promise<string> {
   const parents = commit.parents.flatMap((parent) => ['-p', parent]);
   const { author, committer } = commit.people;
   const date = `@${commit.atSec} +0000`;

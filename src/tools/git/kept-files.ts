@@ -53,7 +53,6 @@ export async function keepFiles(folder: string, { index }: OwnGit, files: string
   layouts.delete(index);
   const here = kept.get(folder) ?? [];
   if (layout === undefined || here.length >= MAX_KEPT) return false;
-  if ((await shapeOf(files)) === null) return false;
   const place = join(keptFolder(folder), randomBytes(6).toString('hex'));
   await mkdir(place, { recursive: true, mode: 0o700 });
   writeJson(join(place, 'owner.json'), ownIdentity());

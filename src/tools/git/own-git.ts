@@ -9,7 +9,8 @@ import { copyFile, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { git, type GitAnswer, type GitCall } from './call.js';
-import { gitIn, line, settingsOf, type Repository } from './repository.js';
+import type { Setting } from './overrides.js';
+import { gitIn, line, settingsLike, type Repository } from './repository.js';
 
 export interface OwnGit {
   readonly workTree: string;
@@ -48,11 +49,12 @@ const prepared = new Map<string, Readonly<Record<string, string>>>();
 /** Makes the git directory, with all of the person's and the repository's settings that say how files look. */
 export async function prepareOwnGit(directory: string, repository: Repository): Promise<void> {
   const gitDir = join(directory, 'git');
-  const [ignore, attributes, config] = await Promise.all([
-    pathSetting(repository, 'core.excludesFile', 'ignore'),
-    pathSetting(repository, 'core.attributesFile', 'attributes'),
-    configuration(repository, gitDir),
+  const settings = await settingsLike(repository, LOOKED_FOR);
+  const [ignore, attributes] = await Promise.all([
+    pathSetting(repository, settings, 'core.excludesfile', 'ignore'),
+    pathSetting(repository, settings, 'core.attributesfile', 'attributes'),
   ]);
+  const config = configuration(repository, settings, gitDir);
   const info = join(repository.commonDir, 'info');
   const files = {
     HEAD: 'ref: refs/heads/none\n',
@@ -84,17 +86,12 @@ async function writeOwnGit(gitDir: string, files: Readonly<Record<string, string
 
 /** A word of the configuration that says how files look, and what it may be. */
 const LOOKS = /^core\.(autocrlf|eol|ignorecase|precomposeunicode)$/;
+const LOOKED_FOR = '^core[.](autocrlf|eol|ignorecase|precomposeunicode|excludesfile|attributesfile)$';
 
-async function configuration(repository: Repository, gitDir: string): Promise<string> {
-  const pattern = LOOKS.source.replaceAll('\\.', '[.]');
-  const answer = await gitIn(repository, ['config', '--null', '--get-regexp', pattern], { accept: [0, 1] });
-  const kept = answer.stdout
-    .toString('utf8')
-    .split('\0')
-    .flatMap((field) => {
-      const [name = '', value = 'true'] = field.split('\n');
-      return LOOKS.test(name) && /^[a-z]+$/i.test(value) ? [`${name.slice('core.'.length)} = ${value}`] : [];
-    });
+function configuration(repository: Repository, settings: readonly Setting[], gitDir: string): string {
+  const kept = settings.flatMap(([name, value]) =>
+    LOOKS.test(name) && /^[a-z]+$/i.test(value) ? [`${name.slice('core.'.length)} = ${value}`] : [],
+  );
   const sha256 = repository.objectFormat === 'sha256';
   return [
     '[core]',
@@ -134,8 +131,13 @@ const lfs = ({ commonDir }: Repository): string[] => [
 const quoted = (text: string): string => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 
 /** The file that a setting names, or git's own place for it. */
-async function pathSetting(repository: Repository, key: string, file: string): Promise<string> {
-  if ((await settingsOf(repository, key)).length > 0) {
+async function pathSetting(
+  repository: Repository,
+  settings: readonly Setting[],
+  key: string,
+  file: string,
+): Promise<string> {
+  if (settings.some(([name]) => name === key)) {
     return line(await gitIn(repository, ['config', '--type=path', '--get', key]));
   }
   const config = process.env['XDG_CONFIG_HOME'] || join(process.env['HOME'] ?? homedir(), '.config');

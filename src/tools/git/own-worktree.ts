@@ -299,7 +299,10 @@ export function readNote(folder: string, id: string): WorktreeNote | null {
 /** Removes what a broken-off making left. No tool has seen it: there is nothing in it to lose. */
 async function discard(repository: Repository, path: string): Promise<void> {
   await rm(path, { recursive: true, force: true });
-  await worktreesLocked(repository, () => forgetLinked(repository, path));
+  const entries = await namesIn(join(repository.commonDir, 'worktrees'));
+  // Its own id is in the path: nobody else makes an entry of this name.
+  if (entries.some((name) => name.startsWith(basename(path))))
+    await worktreesLocked(repository, () => forgetLinked(repository, path));
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
 }
 

@@ -18,27 +18,36 @@ export interface PatchEntry extends ChangedEntry {
 
 type Git = Pick<OwnGit, 'run'>['run'];
 
+/** One side of a change: null where there is nothing. */
+type Side = { readonly mode: string; readonly id: string } | null;
+
+/** A path that differs between two trees. */
+export interface RawChange {
+  readonly path: string;
+  readonly before: Side;
+  readonly after: Side;
+  /** As git counts: a number, or "-" of a binary file, which has no lines. */
+  readonly added: string;
+  readonly removed: string;
+}
+
 /** Returns every path that differs between two trees; of a renamed file both paths. */
-export async function patchEntries(run: Git, before: string, after: string): Promise<PatchEntry[]> {
-  const args = [
-    'diff-tree',
-    '-r',
-    '-z',
-    '--raw',
-    '--numstat',
-    '--full-index',
-    '--no-renames',
-    '--no-ext-diff',
-  ];
-  const more = ['--no-textconv', '--no-color', '--end-of-options', before, after];
+export const patchEntries = async (run: Git, before: string, after: string): Promise<PatchEntry[]> =>
+  entriesOf(run, await rawChanges(run, before, after));
+
+/** Returns what git says of two trees in one go. */
+export async function rawChanges(run: Git, before: string, after: string): Promise<RawChange[]> {
+  const args = ['diff-tree', '-r', '-z', '--raw', '--numstat', '--full-index', '--no-renames'];
+  const more = ['--no-ext-diff', '--no-textconv', '--no-color', '--end-of-options', before, after];
   const answer = await run([...args, ...more], { maxBytes: MAX_LISTING });
-  const raw = new Map<string, { oldMode: string; newMode: string; blob: string | null }>();
-  const counts = new Map<string, { added: string; removed: string }>();
+  const raw = new Map<string, RawChange>();
   let head: string[] | null = null;
   for (const field of fields(answer.stdout)) {
     if (head !== null) {
-      const [oldMode = '', newMode = '', , id = ''] = head; // :<mode> <mode> <id> <id> <status>
-      raw.set(pathFromBytes(field), { oldMode, newMode, blob: newMode === NOTHING ? null : id });
+      const [oldMode = '', newMode = '', oldId = '', newId = ''] = head; // :<mode> <mode> <id> <id> <status>
+      const path = pathFromBytes(field);
+      const sides = { before: sideOf(oldMode, oldId), after: sideOf(newMode, newId) };
+      raw.set(path, { path, ...sides, added: '0', removed: '0' });
       head = null;
     } else if (field[0] === 0x3a) {
       head = field.toString('latin1').slice(1).split(' ');
@@ -46,27 +55,35 @@ export async function patchEntries(run: Git, before: string, after: string): Pro
       const first = field.indexOf(9);
       const second = field.indexOf(9, first + 1);
       const path = pathFromBytes(field.subarray(second + 1));
-      counts.set(path, {
-        added: field.toString('latin1', 0, first),
-        removed: field.toString('latin1', first + 1, second),
-      });
+      const change = raw.get(path);
+      const added = field.toString('latin1', 0, first);
+      const removed = field.toString('latin1', first + 1, second);
+      if (change !== undefined) raw.set(path, { ...change, added, removed });
     }
   }
-  const files = [...raw.values()].flatMap(({ blob, newMode }) =>
-    blob === null || newMode === SUBMODULE ? [] : [blob],
+  return [...raw.values()];
+}
+
+const sideOf = (mode: string, id: string): Side => (mode === NOTHING ? null : { mode, id });
+
+/** Returns the same as the rules for patches want it. */
+export async function entriesOf(run: Git, changes: readonly RawChange[]): Promise<PatchEntry[]> {
+  const files = changes.flatMap(({ after }) =>
+    after === null || after.mode === SUBMODULE ? [] : [after.id],
   );
   const sizes = await sizesOf(run, files);
   const entries: PatchEntry[] = [];
-  for (const [path, { oldMode, newMode, blob }] of raw) {
-    const { added = '0', removed = '0' } = counts.get(path) ?? {};
+  for (const { path, before, after, added, removed } of changes) {
+    const blob = after?.id ?? null;
+    const bytes = blob === null ? 0 : (sizes.get(blob) ?? 0);
+    const isLink = after?.mode === LINK;
     entries.push({
-      ...{ path, oldMode, newMode, blob },
-      change: oldMode === NOTHING ? 'added' : newMode === NOTHING ? 'deleted' : 'modified',
-      addedLines: Number(added) || 0, // "-": binary, which has no lines
+      ...{ path, oldMode: before?.mode ?? NOTHING, newMode: after?.mode ?? NOTHING, blob, bytes },
+      change: before === null ? 'added' : after === null ? 'deleted' : 'modified',
+      addedLines: Number(added) || 0,
       removedLines: Number(removed) || 0,
       isBinary: added === '-',
-      bytes: blob === null ? 0 : (sizes.get(blob) ?? 0),
-      linkTarget: newMode === LINK && blob !== null ? await targetOf(run, blob, sizes.get(blob) ?? 0) : null,
+      linkTarget: isLink ? await targetOf(run, after.id, bytes) : null,
     });
   }
   return entries;

@@ -93,6 +93,12 @@ export async function settingsOf(repository: Repository, key: string): Promise<s
   return [...fields(answer.stdout)].map((value) => value.toString('utf8'));
 }
 
+/** Returns the settings whose names (all of them small) a pattern of git's matches; one that is set twice comes twice. */
+export async function settingsLike(repository: Repository, pattern: string): Promise<Setting[]> {
+  const args = ['config', '--null', '--get-regexp', pattern];
+  return settingsIn(await gitIn(repository, args, { accept: [0, 1] })); // 1: none
+}
+
 /** Settings that name drivers, or say that objects are left on a remote. */
 const DRIVER = /^(filter|merge)\./;
 const LOOKED_FOR =
@@ -105,12 +111,15 @@ async function configured(cwd: string): Promise<Setting[]> {
     args: ['config', '--null', '--get-regexp', LOOKED_FOR],
     accept: [0, 1], // 1: none
   });
-  return [...fields(answer.stdout)].map((field) => {
+  return settingsIn(answer);
+}
+
+const settingsIn = ({ stdout }: GitAnswer): Setting[] =>
+  [...fields(stdout)].map((field) => {
     const text = field.toString('utf8');
     const end = text.indexOf('\n'); // a name with nothing behind it stands for `true`
     return end < 0 ? [text, 'true'] : [text.slice(0, end), text.slice(end + 1)];
   });
-}
 
 /**
  * Makes sure that git can merge without a work tree.

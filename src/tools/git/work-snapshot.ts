@@ -35,22 +35,23 @@ export async function takeSnapshot(
   const discard = (): Promise<void> => rm(index, { force: true });
   try {
     await renewOwnGit(dirname(git.index), worktree.repository);
-    const odd = await findOddFiles(git.workTree);
-    await copyIndex(git.index, index);
-    const submodules = await submodulesOf(git.run, worktree.base);
+    const [odd, submodules] = await Promise.all([
+      findOddFiles(git.workTree),
+      submodulesOf(git.run, worktree.base),
+      copyIndex(git.index, index),
+    ]);
     await addAll(git, index, odd.repositories);
     const added = note.included.map(({ path }) => path);
-    const litter = await unwanted(
-      git,
-      index,
-      worktree.base,
-      (path) => added.includes(path) || isLitter(path),
-    );
+    const asItIs = (): Promise<[tree: string, others: string[]]> =>
+      Promise.all([git.run(['write-tree'], { env }).then(line), othersThan(git, index)]);
+    const [litter, seen] = await Promise.all([
+      unwanted(git, index, worktree.base, (path) => added.includes(path) || isLitter(path)),
+      asItIs(), // most leave none
+    ]);
     if (litter.length > 0) {
       await git.run(['update-index', '-z', '--force-remove', '--stdin'], { env, input: joined(litter) });
     }
-    const tree = line(await git.run(['write-tree'], { env }));
-    const others = await othersThan(git, index);
+    const [tree, others] = litter.length > 0 ? await asItIs() : seen;
     const included = new Map(note.included.map((one) => [one.path, one]));
     const leftOut: LeftOut[] = [];
     for (const path of others) {

@@ -10,7 +10,7 @@ import { runHere, type ProgramCall, type ProgramEnd, type RunningProgram } from 
 
 export type { ProgramCall, ProgramEnd, RunningProgram };
 
-const HELPER = join(packageRoot(), 'src', 'tools', 'process', 'helper.mjs');
+const helperFile = (): string => join(packageRoot(), 'src', 'tools', 'process', 'helper.mjs');
 /** What a program prints is held twice on its way: listings may take it, whole files of a repository not. */
 const MAX_SENT = 512 * 1024 * 1024;
 
@@ -68,7 +68,7 @@ class Helper {
 
   constructor() {
     // Detached: a terminal's Ctrl-C is for the worker to understand, not for what it has started.
-    this.#child = fork(HELPER, [], {
+    this.#child = fork(helperFile(), [], {
       ...{ cwd: '/', env: {}, execArgv: [], detached: true, serialization: 'advanced' },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
