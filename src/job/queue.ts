@@ -13,11 +13,16 @@ export interface JobAsk {
   /** When it was submitted; a job that comes back keeps it. Milliseconds since 1970. */
   readonly queuedAt: number;
   readonly dependsOn: readonly string[];
+  /** The tool whose breaker it heeds; none for jobs of tools that have none. */
+  readonly tool?: string;
 }
 
 export interface QueuedJob extends JobAsk {
-  /** `told-off`: it was told that it cannot run, and will say that it has ended. */
-  readonly state: 'waiting' | 'queued' | 'running' | 'told-off';
+  /**
+   * `held`: its tool is out of order, and it waits for that without a place. `told-off`: it was told that it cannot run,
+   * and will say that it has ended.
+   */
+  readonly state: 'waiting' | 'queued' | 'running' | 'held' | 'told-off';
   /** Of `dependsOn`, or jobs that took over from them: those that have not ended. */
   readonly waitsFor: readonly string[];
   /** What is waited for must have been submitted by then. */
@@ -72,12 +77,16 @@ export class JobQueue {
   readonly #jobs: Map<string, QueuedJob>;
   /** Kept beside the jobs: a change must not cost a look at all of them. */
   readonly #running = new Map<string, QueuedJob>();
-  readonly #counts: Record<QueuedJob['state'], number> = { waiting: 0, queued: 0, running: 0, 'told-off': 0 };
+  /** Those that wait for their tool. No other job of the tool gets a place meanwhile: it would hear the same. */
+  readonly #held = new Map<string, QueuedJob>();
+  readonly #counts: Record<QueuedJob['state'], number> = {
+    ...{ waiting: 0, queued: 0, running: 0, held: 0, 'told-off': 0 },
+  };
   /** Ids that are waited for and are not in the queue: to be looked for, or looked for already. */
   readonly #outside = new Map<string, 'to-find' | 'finding' | 'unknown' | 'open'>();
   /** Once those that are looked for are found: what is unknown then will not come any more. */
   #sealing = false;
-  #told: Told[] = [];
+  readonly #told: Told[] = [];
 
   constructor({ name, places, ageingMs, unknownMs, jobs }: QueueState) {
     this.name = name;
@@ -102,6 +111,10 @@ export class JobQueue {
     return [...this.#running.values()];
   }
 
+  get held(): readonly QueuedJob[] {
+    return [...this.#held.values()];
+  }
+
   count(state: QueuedJob['state']): number {
     return this.#counts[state];
   }
@@ -109,7 +122,9 @@ export class JobQueue {
   /** Returns those that come first by their own priority, in order: at most so many, of these states (of all when none is named). */
   first(most: number, states: readonly string[]): { readonly ids: string[]; readonly known: number } {
     const jobs = [...this.#jobs.values()].filter(
-      ({ state }) => state !== 'told-off' && (states.length === 0 || states.includes(state)),
+      ({ state }) =>
+        state !== 'told-off' &&
+        (states.length === 0 || states.includes(state === 'held' ? 'waiting' : state)),
     );
     jobs.sort((a, b) => (isBefore(a, a.rank, b, b.rank) ? -1 : 1));
     return { ids: jobs.slice(0, most).map(({ id }) => id), known: jobs.length };
@@ -146,6 +161,13 @@ export class JobQueue {
     if (how !== null) this.#settle(id, how);
   }
 
+  /** Takes in that a job's tool is out of order: it gives its place back and keeps its time. Or that the tool may be used again. */
+  hold(id: string, execution: string, isHeld: boolean): void {
+    const job = this.#jobs.get(id);
+    if (job?.execution !== execution || job.state !== (isHeld ? 'running' : 'held')) return;
+    this.#set({ ...job, state: isHeld ? 'held' : 'queued' });
+  }
+
   /** Gives free places to those that come first. */
   grant(now: number): void {
     const free = this.places - this.#running.size;
@@ -160,8 +182,9 @@ export class JobQueue {
 
   #next(now: number): { readonly job: QueuedJob; readonly rank: number } | null {
     let best: { readonly job: QueuedJob; readonly rank: number } | null = null;
+    const barred = new Set([...this.#held.values()].map(({ tool }) => tool));
     for (const job of this.#jobs.values()) {
-      if (job.state !== 'queued') continue;
+      if (job.state !== 'queued' || (job.tool !== undefined && barred.has(job.tool))) continue;
       const rank = this.#rankNow(job, now);
       if (best === null || isBefore(job, rank, best.job, best.rank)) best = { job, rank };
     }
@@ -227,10 +250,13 @@ export class JobQueue {
     return this.#outside.size > 0;
   }
 
-  takeTold(): Told[] {
-    const told = this.#told;
-    this.#told = [];
-    return told;
+  get hasTold(): boolean {
+    return this.#told.length > 0;
+  }
+
+  /** Returns what jobs are to be told, the oldest first; it is not returned again. */
+  takeTold(most = Infinity): Told[] {
+    return this.#told.splice(0, Math.min(most, this.#told.length));
   }
 
   #rankNow({ rank, queuedAt }: QueuedJob, now: number): number {
@@ -252,6 +278,7 @@ export class JobQueue {
     if (before !== undefined) this.#uncount(before);
     this.#counts[job.state] += 1;
     if (job.state === 'running') this.#running.set(job.id, job);
+    if (job.state === 'held') this.#held.set(job.id, job);
     this.#jobs.set(job.id, job);
   }
 
@@ -263,6 +290,7 @@ export class JobQueue {
   #uncount({ id, state }: QueuedJob): void {
     this.#counts[state] -= 1;
     this.#running.delete(id);
+    this.#held.delete(id);
   }
 
   #lookOutside({ waitsFor }: QueuedJob): void {

@@ -6,6 +6,7 @@ import type { FinalJobState, Job, JobState } from '../job/job.js';
 import type { Found, JobAsk, JobEnding, QueueState } from '../job/queue.js';
 import type { RetryPolicy } from '../job/retry.js';
 import type { Priority } from '../plan/plan.js';
+import type { BreakerLimits } from '../workstream/breaker.js';
 import type { Tool } from '../workstream/tool/registry.js';
 
 /** The workflow of one job, from its submission to its end. What it runs is a run of its own (`runPlan`), its child. */
@@ -43,6 +44,8 @@ export interface JobInput {
   readonly rules: EscalationRules;
   /** The tools that may come to work on it, by name. */
   readonly tools: Readonly<Record<string, Tool>>;
+  /** When the breakers of its tools open. */
+  readonly breaker?: BreakerLimits;
 }
 
 /** What lists read of a job without asking anybody: the memo of its workflow. */
@@ -123,6 +126,14 @@ export interface JobEndedRequest {
   readonly execution: string;
   /** Null: it gave its place back, and asks again. */
   readonly how: JobEnding | null;
+}
+
+/** Signal of a job that has a place: its tool is out of order, and it waits for it without one; or it may be used again. */
+export const HOLD_SIGNAL = 'hold';
+export interface HoldRequest {
+  readonly id: string;
+  readonly execution: string;
+  readonly isHeld: boolean;
 }
 
 /** Update: how many jobs run at once from now on; 0 stops. Returns the queue as it is then. */

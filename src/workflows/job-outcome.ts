@@ -20,6 +20,8 @@ export type RunEnding = {
       readonly message: string;
       /** The end of what the tool said, for the one that takes over. */
       readonly lastError: string;
+      /** Null when it is not known what the run failed of. */
+      readonly failure: StepFailure | null;
     }
 );
 
@@ -38,6 +40,7 @@ export function runEnding(how: { readonly end: RunEnd } | { readonly error: unkn
     isTimeout: failure?.reason === 'timed-out',
     message: message.slice(0, 1000),
     lastError: failure === null ? message.slice(0, 1000) : lastWords(failure),
+    failure,
   };
 }
 

@@ -24,6 +24,7 @@ import {
   ASK_PLACES_SIGNAL,
   FIRST_QUERY,
   GIVE_BACK_SIGNAL,
+  HOLD_SIGNAL,
   JOB_ENDED_SIGNAL,
   jobWorkflowId,
   NEWS_SIGNAL,
@@ -31,6 +32,7 @@ import {
   SEAL_UPDATE,
   SET_WORKERS_UPDATE,
   WAITED_UPDATE,
+  type HoldRequest,
   type JobActivities,
   type JobEndedRequest,
   type QueueFirst,
@@ -41,6 +43,8 @@ import {
 } from './job-api.js';
 import { queueDetails } from './job-queue-details.js';
 
+/** Messages on their way at once: the server lets a workflow have 2,000, and fails its task beyond them. */
+const MOST_SENDING = 500;
 /** Ids that one activity asks the server about. */
 const FIND_AT_ONCE = 100;
 /** How often deadlines of what nobody submitted are looked at. */
@@ -57,6 +61,8 @@ export function keepJobs(input: QueueInput): Promise<void> {
 class Keeper {
   readonly #queue: JobQueue;
   readonly #entity = new EntityWorkflow();
+  /** Messages on their way. */
+  #sending = 0;
   #watchesDeadlines = false;
   #looks = false;
 
@@ -81,7 +87,8 @@ class Keeper {
   /** Does what the rules ask for now. An update calls it itself, so that all it causes comes before its answer, also in a replay. */
   #step(): void {
     this.#queue.grant(Date.now());
-    for (const { job, news } of this.#queue.takeTold()) this.#tell(job, news);
+    for (const { job, news } of this.#queue.takeTold(Math.max(0, MOST_SENDING - this.#sending)))
+      this.#tell(job, news);
     this.#find();
     void this.#watchDeadlines();
     void this.#look();
@@ -91,7 +98,7 @@ class Keeper {
     const { name, places, ageingMs } = this.#queue;
     return {
       ...{ name, places, ageingMs },
-      waiting: this.#queue.count('waiting'),
+      waiting: this.#queue.count('waiting') + this.#queue.count('held'),
       queued: this.#queue.count('queued'),
       running: this.#queue.running.map(({ id }) => id),
     };
@@ -109,6 +116,10 @@ class Keeper {
     });
     setHandler(defineSignal<[JobEndedRequest]>(JOB_ENDED_SIGNAL), ({ id, execution, how }) => {
       this.#queue.end(id, execution, how);
+      this.#entity.news();
+    });
+    setHandler(defineSignal<[HoldRequest]>(HOLD_SIGNAL), ({ id, execution, isHeld }) => {
+      this.#queue.hold(id, execution, isHeld);
       this.#entity.news();
     });
     setHandler(defineQuery<QueueView>(QUEUE_QUERY), () => this.#view());
@@ -161,10 +172,15 @@ class Keeper {
 
   /** Tells a job something. One that cannot be told is over. */
   #send({ id, execution }: JobAsk, signal: string, args: [] | [JobNews]): void {
+    this.#sending += 1;
     this.#entity.during(
       getExternalWorkflowHandle(jobWorkflowId(this.#queue.name, id), execution)
         .signal(signal, ...args)
-        .catch(() => this.#forget(id, execution)),
+        .catch(() => this.#forget(id, execution))
+        .then(() => {
+          this.#sending -= 1;
+          if (this.#queue.hasTold) this.#entity.news();
+        }),
     );
   }
 
@@ -205,7 +221,7 @@ class Keeper {
     this.#watchesDeadlines = false;
   }
 
-  /** Looks now and then, while others wait for a place, whether those that have one are still there. */
+  /** Looks now and then, while others wait for a place or a tool, whether those in their way are still there. */
   async #look(): Promise<void> {
     if (this.#looks) return;
     this.#looks = true;
@@ -219,21 +235,21 @@ class Keeper {
       this.#queue.running.length >= this.#queue.places &&
       this.#queue.size > this.#queue.places;
     let waitMs = FIRST_LOOK_MS;
-    while (isFull()) {
-      const before = runningIn(this.#queue);
-      if (await condition(() => runningIn(this.#queue) !== before, waitMs)) {
+    while (isFull() || this.#queue.count('held') > 0) {
+      const before = inTheWay(this.#queue);
+      if (await condition(() => inTheWay(this.#queue) !== before, waitMs)) {
         waitMs = FIRST_LOOK_MS;
         continue;
       }
       waitMs = Math.min(waitMs * 2, MOST_BETWEEN_LOOKS_MS);
-      const { running } = this.#queue;
-      const askers = running.map(({ id, execution }) => ({
+      const jobs = [...this.#queue.running, ...this.#queue.held];
+      const askers = jobs.map(({ id, execution }) => ({
         run: jobWorkflowId(this.#queue.name, id),
         execution,
       }));
       const ended = await findEnded({ askers }).catch(() => []); // the next look is soon enough
       for (const { execution } of ended) {
-        const job = running.find((one) => one.execution === execution);
+        const job = jobs.find((one) => one.execution === execution);
         if (job !== undefined) this.#forget(job.id, execution);
       }
     }
@@ -241,4 +257,5 @@ class Keeper {
   }
 }
 
-const runningIn = (queue: JobQueue): string => queue.running.map(({ execution }) => execution).join();
+const inTheWay = ({ running, held }: JobQueue): string =>
+  [...running, ...held].map(({ execution }) => execution).join();

@@ -10,7 +10,7 @@ import {
   condition,
   defineQuery,
   defineSignal,
-  getExternalWorkflowHandle,
+  isCancellation,
   ParentClosePolicy,
   setHandler,
   startChild,
@@ -18,46 +18,42 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { ApplicationFailureCategory, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { ApplicationFailureCategory } from '@temporalio/common';
 import { compileJob } from '../job/compile.js';
 import {
   escalate,
   escalationTarget,
   retriesBeforeEscalation,
   ruleOf,
+  type Escalation,
   type EscalationReason,
+  type EscalationRule,
 } from '../job/escalation.js';
-import { PRIORITIES, rankOf, type FinalJobState, type JobState } from '../job/job.js';
-import type { JobAsk, JobEnding, JobNews } from '../job/queue.js';
+import { PRIORITIES, type FinalJobState, type JobState } from '../job/job.js';
+import type { JobNews } from '../job/queue.js';
+import type { StepFailure } from '../plan/attempt.js';
 import { packPlan } from '../plan/wire.js';
 import { RUN_WORKFLOW, type CancelRequest, type RunEnd, type RunInput } from './api.js';
-import { RUN_STATE, TOOL, WORKSTREAM } from './attributes.js';
+import { RUN_STATE } from './attributes.js';
 import { cancelNatively } from './cancel-natively.js';
 import {
   ASK_AGAIN_SIGNAL,
-  ASK_PLACE_SIGNAL,
   CANCEL_JOB_SIGNAL,
   GIVE_BACK_SIGNAL,
-  JOB_ENDED_SIGNAL,
   JOB_FAILED,
   JOB_QUERY,
-  JOB_WORKFLOW,
   jobRunId,
-  jobWorkflowId,
   NEWS_SIGNAL,
-  queueWorkflowId,
   type JobChange,
   type JobEnd,
-  type JobEndedRequest,
   type JobInput,
   type JobMemo,
   type JobView,
 } from './job-api.js';
 import { runEnding, type RunEnding } from './job-outcome.js';
-import { startQueue } from './start-queue.js';
+import { QueueDoor, startNextJob } from './job-place.js';
+import { JobTool, type ToolTurn } from './job-tool.js';
 
-/** A queue that ends and a job that asks may cross so often. */
-const CROSSINGS = 20;
 /** So long a job trusts that who submitted it asks for its place. It asks itself then, in case that one died on the way. */
 const ANNOUNCED_MS = 10 * 60_000;
 
@@ -112,6 +108,8 @@ class JobKeeper {
   #trusts: boolean;
   /** Ends what runs now. */
   #stop: ((how: Stop) => void) | null = null;
+  readonly #tool: JobTool;
+  readonly #queue: QueueDoor;
 
   constructor(input: JobInput) {
     this.#input = input;
@@ -119,6 +117,8 @@ class JobKeeper {
     this.#trusts = input.isAnnounced === true;
     this.#state = input.dependsOn.length === 0 ? 'queued' : 'waiting';
     this.#changes.push({ at: input.queuedAt, state: this.#state, reason: null });
+    this.#tool = new JobTool(input);
+    this.#queue = new QueueDoor(input);
     setHandler(defineQuery<JobView>(JOB_QUERY), () => this.#view());
     setHandler(defineSignal<[CancelRequest?]>(CANCEL_JOB_SIGNAL), (request) => this.cancel(request ?? {}));
     setHandler(defineSignal<[JobNews]>(NEWS_SIGNAL), (news) => {
@@ -144,9 +144,46 @@ class JobKeeper {
       if (this.#cancel !== null) return this.#finish('cancelled', cancelText(this.#cancel));
       if (news === null) continue;
       if (news.kind === 'fail') return this.#finish('failed', news.reason);
-      const end = await this.#work(news.rank);
+      const turn = await this.#passTool();
+      if (turn === null || turn.kind === 'waited') continue;
+      const end = turn.kind === 'refused' ? await this.#withoutTool(turn.why) : await this.#work(news.rank);
       if (end !== null) return end;
     }
+  }
+
+  /** Asks whether the tool may be used; while it may not, others have the place. Returns null when it was stopped meanwhile. */
+  async #passTool(): Promise<ToolTurn | null> {
+    const scope = new CancellationScope();
+    this.#stop = () => scope.cancel();
+    const telling: Promise<void>[] = [];
+    try {
+      const turn = await scope.run(() =>
+        this.#tool.pass(this.#runs + 1, (why) => {
+          this.#move('waiting', why);
+          telling.push(this.#queue.held(true));
+        }),
+      );
+      if (turn.kind === 'waited') {
+        this.#move('queued');
+        await Promise.all(telling);
+        await this.#queue.held(false);
+      }
+      return turn;
+    } catch (error) {
+      if (!isCancellation(error)) throw error;
+      if (this.#cancel === null) await this.#giveBack();
+      return null;
+    } finally {
+      this.#stop = null;
+    }
+  }
+
+  /** The tool is gone until a person brings it back: another one takes over, where there is one. */
+  async #withoutTool(why: string): Promise<JobEnd> {
+    const rule = ruleOf(this.#input.job, this.#input.rules);
+    const tool = rule?.onFailure ?? null;
+    if (rule === null || tool === null || this.#cancel !== null) return this.#finish('failed', why);
+    return this.#handOn(rule, { tool, reason: 'failure', lastError: why }, why);
   }
 
   /** Asks for a place and waits until there is one, or another reason to go on. */
@@ -156,7 +193,7 @@ class JobKeeper {
     this.#trusts = false;
     // The queue may have been quicker than the job's own beginning.
     if (!isOver() && !(trusts && (await condition(isOver, ANNOUNCED_MS)))) {
-      await this.#ask();
+      await this.#queue.ask(this.#runs > this.#input.runsBefore);
       await condition(isOver);
     }
     const news = this.#news;
@@ -167,7 +204,7 @@ class JobKeeper {
 
   /** Runs the job once, in its place. Returns null when it gave the place back. */
   async #work(rank: number): Promise<JobEnd | null> {
-    const { job, retry, rules } = this.#input;
+    const { job, rules } = this.#input;
     this.#runs += 1;
     this.#run = jobRunId(this.#input.queue, job.id, this.#runs, this.#execution);
     this.#startedAt = Date.now();
@@ -175,12 +212,14 @@ class JobKeeper {
     upsertMemo({ run: this.#run } satisfies Partial<JobMemo>);
     const { ending, stopped } = await this.#runPlan(this.#run, rank);
     this.#ending = ending;
+    await this.#tool.used(
+      this.#runs,
+      ending.kind === 'canceled' ? 'unknown' : { failure: failureOf(ending) },
+    );
     if (ending.kind === 'succeeded') return this.#finish('completed', null);
     if (ending.kind === 'canceled') {
       if (stopped === 'give-back' && this.#cancel === null) {
-        this.#move('queued', 'its worker was stopped: it gave its place back');
-        this.#news = null; // of the place that it gives back
-        await this.#tellQueue(null);
+        await this.#giveBack();
         return null;
       }
       return this.#finish(
@@ -193,18 +232,27 @@ class JobKeeper {
     const tool = escalationTarget(rule, reason, ending.retries);
     if (rule === null || tool === null || this.#cancel !== null)
       return this.#finish('failed', ending.message);
-    const next = escalate(job, { tool, reason, lastError: ending.lastError });
+    return this.#handOn(rule, { tool, reason, lastError: ending.lastError }, ending.message);
+  }
+
+  async #giveBack(): Promise<void> {
+    this.#move('queued', 'its worker was stopped: it gave its place back');
+    this.#news = null; // of the place that it gives back
+    await this.#queue.ended(null);
+  }
+
+  async #handOn({ priority }: EscalationRule, to: Escalation, why: string): Promise<JobEnd> {
+    const next = escalate(this.#input.job, to);
     this.#escalatedTo = next.id;
-    await this.#start({
+    await startNextJob(this.#input.job.id, {
       ...this.#input,
       job: next,
-      priority: rule.priority,
+      priority,
       dependsOn: [],
       queuedAt: Date.now(),
       isAnnounced: false,
-      retry,
     });
-    return this.#finish('escalated', ending.message);
+    return this.#finish('escalated', why);
   }
 
   async #runPlan(
@@ -264,7 +312,7 @@ class JobKeeper {
     // A workflow that ends as canceled returns nothing.
     if (state === 'cancelled') upsertMemo({ end: { ...this.#view(), state } } satisfies Partial<JobMemo>);
     const to = this.#escalatedTo;
-    await this.#tellQueue(state === 'escalated' ? { state, to: to! } : { state });
+    await this.#queue.ended(state === 'escalated' ? { state, to: to! } : { state });
     return { ...this.#view(), state };
   }
 
@@ -272,62 +320,6 @@ class JobKeeper {
     this.#state = state;
     this.#changes.push({ at: Date.now(), state, reason });
     upsertSearchAttributes([{ key: RUN_STATE, value: state }]);
-  }
-
-  /** Asks the queue for a place, and starts the queue where there is none. */
-  async #ask(): Promise<void> {
-    const { queue, job, priority, dependsOn, queuedAt } = this.#input;
-    const isBack = this.#runs > this.#input.runsBefore;
-    const ask: JobAsk = {
-      id: job.id,
-      execution: this.#execution,
-      rank: rankOf(priority),
-      queuedAt,
-      dependsOn: isBack ? [] : dependsOn, // they were met before
-    };
-    for (let tries = 0; tries < CROSSINGS; tries += 1) {
-      const isThere = await getExternalWorkflowHandle(queueWorkflowId(queue))
-        .signal<[JobAsk]>(ASK_PLACE_SIGNAL, ask)
-        .then(
-          () => true,
-          () => false,
-        );
-      if (isThere || (await startQueue(queue, ask))) return;
-    }
-  }
-
-  async #tellQueue(how: JobEnding | null): Promise<void> {
-    const { queue, job } = this.#input;
-    await getExternalWorkflowHandle(queueWorkflowId(queue))
-      .signal<[JobEndedRequest]>(JOB_ENDED_SIGNAL, { id: job.id, execution: this.#execution, how })
-      .catch(() => undefined); // a queue that is gone has forgotten the job
-  }
-
-  /** Starts the job that takes over. One of that name that is under way already is taken for it. */
-  async #start(input: JobInput): Promise<void> {
-    const { queue, job, priority, queuedAt, runsBefore } = input;
-    const memo: JobMemo = {
-      ...{ priority, queuedAt, runsBefore, tool: job.tool, workstream: job.workstream },
-      ...{ dependsOn: [], hash: `escalation of ${this.#input.job.id}`, run: null },
-    };
-    try {
-      const handle = await startChild(JOB_WORKFLOW, {
-        workflowId: jobWorkflowId(queue, job.id),
-        args: [input],
-        memo: { ...memo },
-        typedSearchAttributes: [
-          { key: RUN_STATE, value: 'queued' },
-          { key: TOOL, value: job.tool },
-          { key: WORKSTREAM, value: job.workstream },
-        ],
-        staticSummary: `${job.tool}: ${job.id}`.slice(0, 200),
-        parentClosePolicy: ParentClosePolicy.ABANDON,
-        cancellationType: ChildWorkflowCancellationType.ABANDON,
-      });
-      handle.result().catch(() => undefined);
-    } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    }
   }
 
   #view(): JobView {
@@ -340,5 +332,10 @@ class JobKeeper {
     };
   }
 }
+
+const failureOf = (ending: RunEnding): StepFailure | null =>
+  ending.kind === 'failed' ? (ending.failure ?? NOT_KNOWN) : null;
+/** A run that failed of something else than its command says nothing of the tool. */
+const NOT_KNOWN: StepFailure = { reason: 'infrastructure', message: '' };
 
 const cancelText = ({ reason, actor }: Required<CancelRequest>): string => `canceled by ${actor}: ${reason}`;

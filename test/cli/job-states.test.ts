@@ -141,6 +141,27 @@ test('workers that are stopped at once end the command at work, and the job runs
   expect(read('logs/stubborn.run-2.attempt-1.log')).toContain('stubborn goes on');
 });
 
+test('a job whose tool is held by hand waits for it, says so, and runs when it is given back', async () => {
+  const q = on('breaker');
+  writeFileSync(
+    join(shop.folder, 'held-tool.yaml'),
+    'tools:\n  painter: { executable: sh, args: ["-c", "cp {promptFile} painted"], prompt: file }\n',
+  );
+  expect((await shop.run('breaker', 'open', 'painter', '--reason', 'an upgrade')).code).toBe(0);
+  const short = { env: undefined, command: undefined, paths: undefined };
+  const over = { ...short, tool: 'painter', instructions: 'Paint the door.' };
+  const submitted = await q.run('submit', q.file('paint', '', over), '--config', 'held-tool.yaml');
+  expect(submitted, submitted.err).toMatchObject({ code: 0 });
+  await q.run('workers', '--count', '1', '--detach');
+  await q.becomes('paint', 'waiting');
+  expect((await q.run('status', 'paint')).out).toContain('waits for tool "painter": held by hand');
+  await q.run('submit', q.file('beside', 'true'));
+  expect((await q.run('wait', 'beside')).code).toBe(0); // it has the place meanwhile
+  await shop.run('breaker', 'reset', 'painter', '--reason', 'upgraded');
+  expect((await q.run('wait', 'paint')).code).toBe(0);
+  expect(read('painted')).toContain('Paint the door.');
+});
+
 test('whoever submits may be killed while it does: submitting again loses no job and doubles none', async () => {
   const q = on('killed');
   const ids = Array.from({ length: 40 }, (_, at) => `job-${at}`);

@@ -212,6 +212,56 @@ describe('executions', () => {
   });
 });
 
+describe('a tool that is out of order', () => {
+  const of = (id: string, tool: string): JobAsk => ask(id, { tool });
+
+  test('frees the place of the job that found out, and bars other jobs of it; those of other tools run', () => {
+    const q = aQueue(1);
+    q.ask(of('a1', 'aider'), of('a2', 'aider'), of('c', 'codex'), ask('none'));
+    expect(q.told()).toEqual(['a1 go']);
+    q.queue.hold('a1', 'a1.1', true);
+    expect(q.told()).toEqual(['c go']);
+    q.end('c');
+    expect(q.told()).toEqual(['none go']);
+    q.end('none');
+    expect(q.told()).toEqual([]);
+    q.queue.hold('a1', 'a1.1', false);
+    expect(q.told()).toEqual(['a1 go']); // it has kept its time
+    q.end('a1');
+    expect(q.told()).toEqual(['a2 go']);
+  });
+
+  test('is found out by the next job when the one that waits for it ends', () => {
+    const q = aQueue(1);
+    q.ask(of('a1', 'aider'), of('a2', 'aider'));
+    q.told();
+    q.queue.hold('a1', 'a1.1', true);
+    expect(q.queue.first(9, ['waiting'])).toEqual({ ids: ['a1'], known: 1 });
+    q.end('a1', 'cancelled');
+    expect(q.told()).toEqual(['a2 go']);
+  });
+
+  test('is known to the next execution of the queue', () => {
+    const q = aQueue(2);
+    q.ask(of('a1', 'aider'), of('a2', 'aider'));
+    q.queue.grant(0);
+    q.queue.hold('a1', 'a1.1', true);
+    q.queue.hold('a2', 'a2.0', true); // of an old execution: it says nothing
+    const next = new JobQueue(q.queue.state());
+    expect([next.held, next.running].map((jobs) => jobs.map(({ id }) => id))).toEqual([['a1'], ['a2']]);
+  });
+});
+
+test('news are taken so many at a time, and none is lost', () => {
+  const q = aQueue(5);
+  q.ask(...['a', 'b', 'c'].map((id) => ask(id)));
+  q.queue.grant(0);
+  expect(q.queue.takeTold(2).map(({ job }) => job.id)).toEqual(['a', 'b']);
+  expect(q.queue.hasTold).toBe(true);
+  expect(q.queue.takeTold(2).map(({ job }) => job.id)).toEqual(['c']);
+  expect(q.queue.hasTold).toBe(false);
+});
+
 test('whatever is submitted in whatever order, every job ends, none runs too early, and no more run than may', () => {
   const jobs = fc.array(
     fc.record({

@@ -11,6 +11,7 @@ import { findJobs } from '../../src/activities/job/find-jobs.js';
 import { DEFAULT_RULES } from '../../src/job/escalation.js';
 import { newQueue, type JobNews } from '../../src/job/queue.js';
 import { PRESETS } from '../../src/job/retry.js';
+import { breakerId, MOVE_BREAKER_UPDATE } from '../../src/workflows/breaker-api.js';
 import {
   ASK_AGAIN_SIGNAL,
   ASK_PLACES_SIGNAL,
@@ -29,6 +30,8 @@ import {
   type JobView,
   type QueueView,
 } from '../../src/workflows/job-api.js';
+import { DEFAULT_BREAKER_LIMITS } from '../../src/workstream/breaker.js';
+import { toolsOf } from '../../src/workstream/tool/registry.js';
 import { loaded, shortForm, TOOLS } from '../job/loading.js';
 import { openEngine, type Engine, type HeldCommand } from './engine.js';
 
@@ -66,6 +69,17 @@ function aQueue() {
     job,
     workers,
     seal: () => update(SEAL_UPDATE, []),
+    /** Waits until so many are queued: jobs that ask for themselves may come in any order, and a free place is not kept. */
+    knows: (jobs: number) =>
+      eventually(() =>
+        engine.client.workflow
+          .getHandle(queueWorkflowId(queue))
+          .query<QueueView>(QUEUE_QUERY)
+          .then(
+            ({ queued }) => queued,
+            () => 0,
+          ),
+      ).toBe(jobs),
     view: () => engine.client.workflow.getHandle(queueWorkflowId(queue)).query<QueueView>(QUEUE_QUERY),
     keeper: (): WorkflowHandle => engine.client.workflow.getHandle(queueWorkflowId(queue)),
     async submit(
@@ -76,7 +90,7 @@ function aQueue() {
       const { document = {}, ...rest } = over;
       const input: JobInput = {
         queue,
-        job: await loaded(shortForm({ job_id: id, ...document })),
+        job: await loaded(shortForm({ job_id: id, ...document }), rest.tools ?? TOOLS),
         ...{ priority: 'normal', dependsOn: [], queuedAt: Date.now(), runsBefore: 0, root: '/' },
         ...{ actor: 'ann', engineVersion: '0', retry: PRESETS.none, rules: {}, tools: TOOLS },
         ...rest,
@@ -144,8 +158,9 @@ describe('a job', () => {
 
   test('that fails says its exit code, and does not stop the next', async () => {
     const q = aQueue();
-    await q.workers(1);
     const [first, second] = [await q.submit('a'), await q.submit('b')];
+    await q.knows(2);
+    await q.workers(1);
     (await q.commandOf('a')).fail({ reason: 'exit-code', exitCode: 3, tail: 'no' });
     (await q.commandOf('b')).succeed();
     expect(await endOf(first)).toMatchObject({ state: 'failed', exitCode: 3, error: 'exit code 3' });
@@ -166,8 +181,9 @@ describe('a job', () => {
 
   test('runs beside another where there are two workers, and not where there is one', async () => {
     const q = aQueue();
-    await q.workers(2);
     for (const id of ['a', 'b', 'c']) await q.submit(id);
+    await q.knows(3);
+    await q.workers(2);
     const [a, b] = [await q.commandOf('a'), await q.commandOf('b')];
     expect((await q.view()).queued).toBe(1);
     await q.workers(1);
@@ -267,9 +283,10 @@ describe('jobs that were announced', () => {
 describe('stopping the workers', () => {
   test('gracefully lets jobs at work end and starts no other', async () => {
     const q = aQueue();
-    await q.workers(1);
     await q.submit('a');
     await q.submit('b');
+    await q.knows(2);
+    await q.workers(1);
     const command = await q.commandOf('a');
     await q.workers(0);
     command.succeed();
@@ -280,9 +297,10 @@ describe('stopping the workers', () => {
 
   test('at once ends jobs at work, and they return to the queue with their place in it', async () => {
     const q = aQueue();
-    await q.workers(1);
     await q.submit('a');
     await q.submit('b');
+    await q.knows(2);
+    await q.workers(1);
     const command = await q.commandOf('a');
     await q.workers(0, false);
     await command.stopped;
@@ -360,5 +378,87 @@ describe('escalation', () => {
       state: 'failed',
       error: 'dependency "a-escalated-codex" failed',
     });
+  });
+});
+
+describe('the breaker of a tool', () => {
+  let tools = 0;
+  /** A tool that no other test uses, whose breaker opens at its first failure. */
+  const aTool = () => {
+    const name = `robot-${(tools += 1)}`;
+    const settings = { executable: 'robot', model: null, args: [], prompt: null, env: {}, timeoutSec: null };
+    const own = toolsOf({ [name]: { ...settings, capabilities: null, litter: [] } }, null);
+    const breaker = { ...DEFAULT_BREAKER_LIMITS, failures: 1, openMs: 3_600_000 };
+    const of = { tools: own, breaker, document: { tool: name } };
+    const reset = (): Promise<unknown> =>
+      engine.client.workflow
+        .getHandle(breakerId(name))
+        .executeUpdate(MOVE_BREAKER_UPDATE, { args: [{ what: 'reset', reason: 'mended', actor: 'ann' }] });
+    return { name, of, reset };
+  };
+
+  test('opens when jobs fail; what comes next waits without a place, and runs when it is closed', async () => {
+    const q = aQueue();
+    const { name, of, reset } = aTool();
+    await q.workers(1);
+    const failed = await q.submit('fails', of);
+    (await q.commandOf('fails')).fail();
+    expect(await endOf(failed)).toMatchObject({ state: 'failed' });
+    await q.submit('held', of);
+    await eventually(() => q.stateOf('held')).toBe('waiting');
+    await q.submit('barred', of);
+    await q.submit('other');
+    (await q.commandOf('other')).succeed(); // the one place is free for other tools
+    await q.job('other').result();
+    expect(await q.stateOf('barred')).toBe('queued');
+    await reset();
+    (await q.commandOf('held')).succeed();
+    (await q.commandOf('barred')).succeed();
+    const { changes } = (await q.job('held').result()) as JobEnd;
+    expect(changes.map(({ state }) => state)).toEqual([
+      ...['queued', 'waiting', 'queued', 'running', 'completed'],
+    ]);
+    expect(changes[1]!.reason).toContain(`waits for tool "${name}": it failed too often in a row`);
+    await q.job('barred').result();
+    await q.replays('fails', 'held', 'barred');
+  });
+
+  test('keeps no job from being cancelled, and the next one takes its turn to wait', async () => {
+    const q = aQueue();
+    const { of, reset } = aTool();
+    await q.workers(1);
+    await q.submit('fails', of);
+    (await q.commandOf('fails')).fail();
+    const held = await q.submit('held', of);
+    await eventually(() => q.stateOf('held')).toBe('waiting');
+    const barred = await q.submit('barred', of);
+    await q.knows(1);
+    await held.signal(CANCEL_JOB_SIGNAL, { reason: 'not needed', actor: 'ann' });
+    await expect(held.result()).rejects.toThrow('cancel');
+    await eventually(() => q.stateOf('barred')).toBe('waiting');
+    await reset();
+    (await q.commandOf('barred')).succeed();
+    expect(await barred.result()).toMatchObject({ state: 'completed' });
+    await q.replays('held', 'barred');
+  });
+
+  test('hands jobs to the other tool, or fails them, when its quota is used up', async () => {
+    const q = aQueue();
+    const name = 'claude';
+    const of = { document: { tool: name } };
+    const quota = { reason: 'exit-code', exitCode: 1, tail: 'Error: insufficient_quota' } as const;
+    await q.workers(1);
+    await q.submit('first', of);
+    (await q.commandOf('first')).fail(quota);
+    const alone = await q.submit('alone', of);
+    expect(await endOf(alone)).toMatchObject({
+      state: 'failed',
+      error: expect.stringContaining(`the quota of tool "${name}" is used up`) as string,
+    });
+    const rules = { [name]: { onFailure: 'codex', onTimeout: null, retries: 2, priority: 'high' } } as const;
+    const handed = await q.submit('handed', { ...of, rules });
+    expect(await endOf(handed)).toMatchObject({ state: 'escalated', escalatedTo: 'handed-escalated-codex' });
+    (await q.commandOf('handed-escalated-codex')).succeed();
+    await q.replays('alone', 'handed');
   });
 });

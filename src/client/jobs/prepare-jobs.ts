@@ -10,6 +10,7 @@ import { loadJobs, readJob, type LoadedJob, type LoadedJobs } from '../../job/lo
 import { hasErrors, type Problem } from '../../plan/load/diagnostics.js';
 import type { Priority } from '../../plan/plan.js';
 import { quote } from '../../plan/quote.js';
+import type { BreakerLimits } from '../../workstream/breaker.js';
 import { toolsOf, type Tools } from '../../workstream/tool/registry.js';
 import { PlanError, PlanwrightError } from '../errors.js';
 import { readPlanText } from '../load.js';
@@ -54,23 +55,31 @@ export interface PreparedJobs {
  */
 export async function prepareFiles(files: readonly string[], options: PrepareOptions): Promise<PreparedJobs> {
   const { cwd } = options;
-  const tools = await toolsInForce(options);
+  const means = await meansInForce(options);
+  const { tools } = means;
   const paths = (await Promise.all(files.map((file) => filesAt(resolve(cwd, file))))).flat();
   const shown = paths.map((path) => relative(cwd, path) || path);
   const readText = (file: string): Promise<string> => readPlanText(resolve(cwd, file));
-  return prepared(await loadJobs({ files: shown, readText, tools }), shown[0] ?? '', tools, options);
+  return prepared(await loadJobs({ files: shown, readText, tools }), shown[0] ?? '', means, options);
 }
 
 /** The same for a job that is an object of a program. */
 export async function prepareObject(document: unknown, options: PrepareOptions): Promise<PreparedJobs> {
-  const tools = await toolsInForce(options);
-  return prepared(readJob(document, 'job', tools), 'job', tools, options);
+  const means = await meansInForce(options);
+  return prepared(readJob(document, 'job', means.tools), 'job', means, options);
 }
 
-async function toolsInForce({ home, cwd, root = '.', config }: PrepareOptions): Promise<Tools> {
+/** What the configuration says that jobs go by. */
+interface Means {
+  readonly tools: Tools;
+  readonly breaker: BreakerLimits;
+}
+
+async function meansInForce({ home, cwd, root = '.', config }: PrepareOptions): Promise<Means> {
   const named = config === undefined ? {} : { named: config };
   const { settings } = await settingsInForce({ home, cwd, root: resolve(cwd, root), ...named });
-  return toolsOf(settings.tools, settings.enabledTools);
+  const { tools, enabledTools, breaker } = settings;
+  return { tools: toolsOf(tools, enabledTools), breaker };
 }
 
 async function filesAt(path: string): Promise<string[]> {
@@ -102,7 +111,7 @@ export function assertQueue(queue: string): void {
 function prepared(
   { jobs, problems }: LoadedJobs,
   file: string,
-  tools: Tools,
+  means: Means,
   options: PrepareOptions,
 ): PreparedJobs {
   if (hasErrors(problems)) throw new PlanError(file, problems, 'job');
@@ -118,7 +127,7 @@ function prepared(
   return {
     queue,
     jobs: withoutDoubles(jobs).map((one) =>
-      preparedJob(one, tools, { ...options, queue, priority, dependsOn }),
+      preparedJob(one, means, { ...options, queue, priority, dependsOn }),
     ),
     warnings: problems,
   };
@@ -130,7 +139,7 @@ const withoutDoubles = (jobs: readonly LoadedJob[]): readonly LoadedJob[] => [
 
 function preparedJob(
   { job, document, file }: LoadedJob,
-  tools: Tools,
+  { tools, breaker }: Means,
   options: PrepareOptions & {
     readonly queue: string;
     readonly priority: Priority;
@@ -148,7 +157,7 @@ function preparedJob(
     input: {
       ...{ queue, job: placed, priority, dependsOn, root },
       retry: retryPolicyOf(retryPolicy),
-      rules,
+      ...{ rules, breaker },
       tools: Object.fromEntries(
         chainOf(job, rules).flatMap((name) => (Object.hasOwn(tools, name) ? [[name, tools[name]!]] : [])),
       ),

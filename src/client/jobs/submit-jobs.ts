@@ -2,6 +2,7 @@
  * Submits jobs. Each is one start of a workflow under the job's id: there is no moment in which it is half there.
  */
 import type { Client } from '@temporalio/client';
+import { askedTool } from '../../job/guarded-tool.js';
 import { rankOf } from '../../job/job.js';
 import { newQueue, type JobAsk } from '../../job/queue.js';
 import { packageVersion } from '../../package.js';
@@ -139,7 +140,10 @@ async function submitOne(
     ask:
       execution === null
         ? null
-        : { id: job.id, execution, rank: rankOf(priority), queuedAt: since, dependsOn },
+        : {
+            ...{ id: job.id, execution, rank: rankOf(priority), queuedAt: since, dependsOn },
+            ...askedTool(prepared.input),
+          },
   });
   let other = before;
   for (;;) {
