@@ -6,6 +6,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { findJobs } from '../../src/activities/job/find-jobs.js';
 import { findProgram } from '../../src/server/find-program.js';
 import { packageRoot } from '../../src/package.js';
 import { openEngine, type Engine } from './engine.js';
@@ -21,7 +22,8 @@ const program = (await findProgram(process.env, console.error)).path;
 const bundle = join(root, 'dist', 'workflow-bundle.js');
 for (const [name, play] of Object.entries(scenarios)) {
   if (chosen.length > 0 && !chosen.includes(name)) continue;
-  const engine = await openEngine({ program, bundle, more: new Shop().activities });
+  const more = { ...new Shop().activities, findJobs };
+  const engine = await openEngine({ program, bundle, more, holdsJobs: true });
   // Ids of children are made from the run's: a replay must be given the same.
   const named: Engine = { ...engine, start: (plan, options) => engine.start(plan, { id: name, ...options }) };
   const handle = await play(named);

@@ -46,6 +46,16 @@ test.each([
     'sub-plan',
     (text: string) => text.replaceAll('"sub-plan~sub"', '"sub-plan~other"'),
   ],
+  [
+    'a run of a job under another id',
+    'job-success',
+    (text: string) => text.replaceAll('"job~q~a~1.', '"job~q~a~2.'),
+  ],
+  [
+    'another activity of a queue of jobs',
+    'job-queue',
+    (text: string) => text.replaceAll('"findJobs"', '"findNobody"'),
+  ],
 ])('a workflow that would have asked for %s is found out', async (_, name, change) => {
   const changed = change(textOf(name));
   expect(changed).not.toBe(textOf(name));

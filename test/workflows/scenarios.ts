@@ -15,6 +15,7 @@ import { LEASE_QUERY, RELEASE_UPDATE, type LeaseView } from '../../src/workflows
 import type { CommandWork, ForEachWork, Json, Plan } from '../../src/plan/plan.js';
 import { planOf, stepOf, type StepSketch } from '../plan/builder.js';
 import type { Engine } from './engine.js';
+import { jobScenarios } from './job-scenarios.js';
 import { setOf } from './landing-stand-in.js';
 
 export type Scenario = (engine: Engine) => Promise<WorkflowHandle>;
@@ -104,6 +105,7 @@ const failing =
   };
 
 export const scenarios: Readonly<Record<string, Scenario>> = {
+  ...jobScenarios,
   success: async (engine) => over(await engine.start(planOf(diamond, 2))),
   'failure-abort': failing({ held: {}, beside: {}, below: { after: ['held'] } }),
   'failure-skip': failing({ held: { onFailure: 'skip_dependents' }, below: { after: ['held'] }, other: {} }),
