@@ -2,8 +2,9 @@
  * What killed runs left in the repository and beside it: the next run that begins removes it, where nobody is at work for
  * it any more. Only what no person can have written in; work trees for resolving stay.
  */
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { stateHome } from '../../home.js';
 import { exists, namesIn } from '../../os/paths.js';
 import type { ProcessLock } from '../git/process-lock.js';
 import { NoRepository, openRepository, type Repository } from '../git/repository.js';
@@ -38,7 +39,35 @@ export async function sweepLeftovers(place: Place, run: RunKey): Promise<string[
     }
     await held?.release();
   }
-  return [...removed, ...(await sweepGates(place, run))];
+  return [...removed, ...(await sweepUnfinished(place)), ...(await sweepGates(place, run))];
+}
+
+/** What `writeAtomically` makes before it renames. */
+const UNFINISHED = /\.[0-9a-f]{12}\.tmp$/;
+/** Writing one takes milliseconds; who was stopped in the middle of it for so long fails at the rename, and says so. */
+const ABANDONED_MS = 60 * 60 * 1000;
+
+/** Removes files that were never renamed, of whomever, where runs share a directory: by their age. */
+async function sweepUnfinished({ repository, env }: Place): Promise<string[]> {
+  const { commonDir } = repository;
+  const linked = join(commonDir, 'worktrees');
+  const directories = [
+    join(commonDir, 'planwright'),
+    join(commonDir, 'planwright', 'refs'),
+    ...(await namesIn(linked)).map((name) => join(linked, name, 'planwright')),
+    ...['fences', 'resolutions'].map((name) => join(stateHome(env), 'safe-merge', name)),
+  ];
+  const removed: string[] = [];
+  for (const directory of directories) {
+    for (const name of (await namesIn(directory)).filter((one) => UNFINISHED.test(one))) {
+      const path = join(directory, name);
+      const written = (await stat(path).catch(() => null))?.mtimeMs ?? Infinity;
+      if (Date.now() - written < ABANDONED_MS) continue;
+      await rm(path, { force: true });
+      removed.push(path);
+    }
+  }
+  return removed;
 }
 
 /** Takes a run that nobody is at work for; one without a directory never had anybody, or was forgotten. */

@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  utimesSync,
   watch,
   writeFileSync,
 } from 'node:fs';
@@ -88,7 +89,7 @@ const gateFolders = (): string[] =>
   readdirSync(join(home, 'safe-merge/worktrees'), { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('-gate'),
   );
-const nextScan = ({ mine }: Clones) => tool(mine.path, ['env_scan', '--run=next', '--json']);
+const nextScan = ({ mine }: Pick<Clones, 'mine'>) => tool(mine.path, ['env_scan', '--run=next', '--json']);
 
 test('the work tree of a gate that was killed goes with the next run', async () => {
   const made = await inTheGate('first');
@@ -144,6 +145,30 @@ test('what git was at work with when it was killed goes with the next run, but n
   expect([existsSync(dead), existsSync(alive)]).toEqual([false, true]);
   made.letGo();
   await made.ended;
+});
+
+test('files that were never renamed go once nobody can be at them any more, and no others', async () => {
+  const { mine } = clonesIn(box.folder());
+  mine.git('worktree', 'add', '--quiet', '--detach', join(box.folder(), 'linked'));
+  const below = ['planwright', 'planwright/refs', 'worktrees/linked/planwright'];
+  const places = below.map((name) => join(mine.path, '.git', name));
+  places.push(join(home, 'safe-merge/fences'), join(home, 'safe-merge/resolutions'));
+  const made = (name: string, ageSec: number): string[] =>
+    places.map((place) => {
+      mkdirSync(place, { recursive: true });
+      const path = join(place, name);
+      writeFileSync(path, '');
+      const at = Date.now() / 1000 - ageSec;
+      utimesSync(path, at, at);
+      return path;
+    });
+  const left = made('fast-forward.json.0123456789ab.tmp', 4000);
+  const others = [...made('main.json.ba9876543210.tmp', 60), ...made('mine.tmp', 4000)];
+  const scan = await nextScan({ mine });
+  const { recovered } = JSON.parse(scan.stdout) as { recovered: string[] };
+  for (const path of left) expect(recovered.join('\n')).toContain(`left "${path}": removed`);
+  expect(left.filter((path) => existsSync(path))).toEqual([]);
+  expect(others.filter((path) => !existsSync(path))).toEqual([]);
 });
 
 test('a step that is repeated after a kill goes on, whatever lock on the refs of its own run was left', async () => {
