@@ -2,10 +2,13 @@
  * Step 10: publishes the merge. The remote first, then the branch here and its files; each moves once, and only from
  * where it was seen.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Objects, withObjects } from '../git/objects.js';
 import type { ProcessLock } from '../git/process-lock.js';
 import { line } from '../git/repository.js';
-import { examine } from './examine.js';
+import { diffTrees, isSubmodule } from '../git/tree.js';
+import { examine, type ExaminedCheckout } from './examine.js';
 import { holdToLeases } from './fence.js';
 import { fetchTarget } from './git-fetch.js';
 import { authorshipOf, keep, readTips } from './git-merge.js';
@@ -153,11 +156,25 @@ async function pushOnce(
   };
   if (left !== null && result !== tips.remote) throw onlyRemote(context, result, left, report);
   if (left !== null) throw unfit([left]);
+  const submodules = await movedSubmodules(objects, checkouts, tip, result);
+  const bring = submodules.length === 0 ? '' : `; ${listed(submodules)} follows by: git submodule update`;
   return {
-    summary: said(context, plan, pushed),
+    summary: `${said(context, plan, pushed)}${bring}`,
     report,
     result: { action: plan.action, commit: result, pushed },
   };
+}
+
+/** Submodules that the files which moved here have at another commit now: what is in them is left alone. */
+async function movedSubmodules(
+  objects: Objects,
+  checkouts: readonly ExaminedCheckout[],
+  from: string,
+  to: string,
+): Promise<string[]> {
+  if (from === to || !checkouts.some(({ path }) => existsSync(join(path, '.gitmodules')))) return [];
+  const changes = await diffTrees(objects, from, to);
+  return changes.filter(({ after }) => after !== null && isSubmodule(after.mode)).map(({ path }) => path);
 }
 
 /** What is pushed is what the gates saw, or they see it now: after another round, or when they ran on something else. */

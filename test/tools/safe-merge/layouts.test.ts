@@ -32,6 +32,14 @@ test('a sparse checkout stays sparse', async () => {
   expect(existsSync(join(made.mine.path, 'out'))).toBe(false);
 });
 
+test('so does one whose index is sparse, too', async () => {
+  const made = parted();
+  made.mine.git('sparse-checkout', 'set', '--cone', '--sparse-index', 'in');
+  await expectMerged(made, made.mine);
+  expect(made.mine.git('ls-files', '--sparse')).toContain('out/');
+  expect(existsSync(join(made.mine.path, 'out'))).toBe(false);
+});
+
 test('a split index, an untracked cache, and settings that make git remember more', async () => {
   const made = parted();
   made.mine.git('config', 'core.splitIndex', 'true');
@@ -128,4 +136,29 @@ test('a submodule whose repository has the root: the merge is its own', async ()
   sub.commit('in the submodule', { 's.txt': 's\n' });
   await expectMerged(made, sub);
   expect(outer.git('log', '--format=%s')).toBe('submodule');
+});
+
+test('a submodule that they moved is left as it is, and the last words say how to bring it along', async () => {
+  const made = clonesIn(box.folder());
+  const lib = newRepo(join(box.folder(), 'lib'));
+  const [first, second] = [lib.commit('one', { 'l.txt': '1\n' }), lib.commit('two', { 'l.txt': '2\n' })];
+  const at = (repo: Repo, commit: string): void => {
+    repo.git('-C', 'lib', 'checkout', '--quiet', commit);
+    repo.commit(`lib at ${commit}`, {});
+    repo.git('push', '--quiet');
+  };
+  const local = ['-c', 'protocol.file.allow=always', 'submodule', '--quiet'];
+  made.mine.git(...local, 'add', lib.path, 'lib');
+  at(made.mine, first);
+  made.theirs.git('pull', '--quiet');
+  made.theirs.git(...local, 'update', '--init');
+  at(made.theirs, second);
+  const outcome = await drive({ root: made.mine.path });
+  expect(outcome.state, outcome.said).toBe('succeeded');
+  expect(outcome.steps['guarded_push']?.stdout).toContain('"lib" follows by: git submodule update');
+  expect(made.mine.read('lib/l.txt')).toBe('1\n');
+  made.mine.git(...local, 'update'); // the way out
+  expect(made.mine.git('status', '--porcelain')).toBe('');
+  const again = await drive({ root: made.mine.path });
+  expect(again.steps['guarded_push']?.stdout).toMatch(/up to date: .{0,80}\n$/);
 });
