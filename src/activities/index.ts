@@ -63,6 +63,7 @@ export async function openActivities(world: World, tell: Tell): Promise<WorkerAc
       ...workstreams,
       findTip: beating((task) => workstreams.findTip(task)),
       mergeForLanding: beating((task) => workstreams.mergeForLanding(task)),
+      releaseMerges: beating((task) => workstreams.releaseMerges(task)),
       moveBranch: beating((task) => workstreams.moveBranch(task)),
       runCommand: runCommandIn({ ...world, bin, containment }),
       writeRecord: writeRecordIn(world.home),

@@ -7,6 +7,8 @@ import type { Link } from './link.js';
 import { localRuns } from './list-runs.js';
 import { readSummary, UnreadableRecordError } from '../record/run-record.js';
 import { runFiles } from '../record/layout.js';
+import { releaseMerges } from '../tools/git/held-merges.js';
+import { openRepository } from '../tools/git/repository.js';
 import { sweepAllGates } from '../tools/safe-merge/leftovers.js';
 import { forgetUnused } from '../tools/safe-merge/remembered.js';
 import { forgetRunIn } from '../tools/safe-merge/retention.js';
@@ -71,11 +73,17 @@ export async function prune({ home }: Pick<Link, 'home'>, options: PruneOptions)
   return { removed, kept: left.length, keptBytes, open, merges };
 }
 
-/** What a safe merge left in its repository goes with its run, unless it alone holds something. */
+/**
+ * What a safe merge left in its repository goes with its run, unless it alone holds something; and merges that a landing held
+ * which was ended before it could let go of them.
+ */
 async function forgetMerge(home: string, runId: string): Promise<boolean> {
   const root = (await readSummary(home, runId))?.origin.root;
+  if (root === undefined) return false;
   try {
-    return root !== undefined && (await forgetRunIn(root, runId, home));
+    const forgotten = await forgetRunIn(root, runId, home);
+    await releaseMerges(await openRepository(root), runId);
+    return forgotten;
   } catch {
     return false; // a repository that git cannot work in keeps no run from going
   }

@@ -17,7 +17,10 @@ const RETRY = { maximumAttempts: 10, initialInterval: '200 ms', maximumInterval:
 
 export const gitActivities = ({
   runsOn,
-}: Pick<LandingInput, 'runsOn'>): Pick<LandingActivities, 'findTip' | 'mergeForLanding' | 'moveBranch'> =>
+}: Pick<LandingInput, 'runsOn'>): Pick<
+  LandingActivities,
+  'findTip' | 'mergeForLanding' | 'moveBranch' | 'releaseMerges'
+> =>
   proxyActivities<LandingActivities>({
     taskQueue: queueOf(runsOn),
     startToCloseTimeout: GIT_LIMIT,

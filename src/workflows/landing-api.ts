@@ -133,7 +133,7 @@ export interface WithdrawRequest {
 export interface LandingActivities {
   /** Looks up where a branch is. Throws `NoSuchBranch`, not to be tried again. */
   findTip(task: FindTipTask): Promise<Tip>;
-  /** Merges patches one after the other onto a commit, one commit each; nothing but objects is written. */
+  /** Merges patches one after the other onto a commit, one commit each; objects are written, and a ref of ours that holds them. */
   mergeForLanding(task: MergeTask): Promise<MergeDone>;
   /**
    * Merges one patch onto a commit as above, its conflicts resolved by what is remembered and by the person's resolver. May run
@@ -142,6 +142,8 @@ export interface LandingActivities {
   resolveForLanding(task: ResolveTask): Promise<ResolveDone>;
   /** Runs gates on exactly one tree, in a worktree of the engine's own, until the first blocking one that does not pass. */
   runGates(task: GatesTask): Promise<GatesDone>;
+  /** Lets go of all that the merges of a landing held. */
+  releaseMerges(task: ReleaseTask): Promise<void>;
   /** Moves the branch, if it is where it is thought to be, and the checkout behind it if that is clean. */
   moveBranch(task: MoveTask): Promise<MoveDone>;
 }
@@ -160,6 +162,7 @@ export interface FindTipTask {
 
 export interface MergeTask {
   readonly runId: string;
+  readonly step: StepId;
   readonly root: string;
   readonly onto: string;
   readonly patches: readonly LandingPatch[];
@@ -206,6 +209,12 @@ export interface GatesTask {
 }
 export interface GatesDone {
   readonly results: readonly Omit<GateRunReport, 'tree' | 'patches'>[];
+}
+
+export interface ReleaseTask {
+  readonly runId: string;
+  readonly step: StepId;
+  readonly root: string;
 }
 
 export interface MoveTask {

@@ -191,10 +191,10 @@ export class LandingQueue {
     onto,
     patches,
   }: Extract<Doing, { kind: 'merge' }>): Promise<LandingEvent | null> {
-    const { runId, root } = this.input;
+    const { runId, step, root } = this.input;
     try {
       const wanted = patches.map((id) => this.#patches.get(id)!);
-      const task = { runId, root, onto, patches: wanted, atSec: nowSec() };
+      const task = { runId, step, root, onto, patches: wanted, atSec: nowSec() };
       return { ...(await gitActivities(this.input).mergeForLanding(task)), candidate };
     } catch (error) {
       if (isCancellation(error)) return null;

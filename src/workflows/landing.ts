@@ -11,6 +11,7 @@ import {
   defineSignal,
   defineUpdate,
   isCancellation,
+  patched,
   setCurrentDetails,
   setHandler,
   workflowInfo,
@@ -72,7 +73,17 @@ export async function landPatches(input: LandingInput): Promise<LandingReport> {
     await continueAsNew<typeof landPatches>({ ...input, known: { patches: [], absent: {} }, carried });
   }
   queue.noteUndecided();
+  await release(input);
   return report;
+}
+
+/** Nothing waits for its gates any more. */
+async function release({ runId, step, root, runsOn }: LandingInput): Promise<void> {
+  if (!patched('merges-are-held')) return; // a landing of before held none
+  const done = CancellationScope.nonCancellable(() =>
+    gitActivities({ runsOn }).releaseMerges({ runId, step, root }),
+  );
+  await done.catch(() => undefined); // what landed has landed; `prune` lets go of the rest
 }
 
 function whyNotWithdraw(queue: LandingQueue | null, patch: string, reason: string): string | null {

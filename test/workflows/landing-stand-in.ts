@@ -21,6 +21,7 @@ import type {
   MergeTask,
   MoveDone,
   MoveTask,
+  ReleaseTask,
   ResolveTask,
 } from '../../src/workflows/landing-api.js';
 import type { BreakerLimits } from '../../src/workstream/breaker.js';
@@ -79,6 +80,7 @@ export class Shop {
   readonly resolved: ResolveTask[] = [];
   readonly gateRuns: GatesTask[] = [];
   readonly moves: MoveTask[] = [];
+  readonly released: ReleaseTask[] = [];
   /** Every commit the branch was at. */
   readonly tips: string[] = [];
   readonly heldWork = new Gate<WorkstreamTask>();
@@ -128,6 +130,10 @@ export class Shop {
       if (this.losesGates(task) && Context.current().info.attempt === 1) return Context.current().cancelled; // it is not heard of any more
       if (this.holdsGates(task)) await this.heldGates.wait(task, () => null);
       return this.#gate(task);
+    },
+    releaseMerges: (task) => {
+      this.released.push(task);
+      return Promise.resolve();
     },
     moveBranch: async (task) => {
       this.moves.push(task);

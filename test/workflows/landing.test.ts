@@ -20,7 +20,7 @@ beforeAll(async () => {
   // Each test has a shop of its own behind the same activities.
   const names = [
     ...(['runWorkstream', 'findTip', 'mergeForLanding'] as const),
-    ...(['resolveForLanding', 'runGates', 'moveBranch'] as const),
+    ...(['resolveForLanding', 'runGates', 'moveBranch', 'releaseMerges'] as const),
   ];
   const more = Object.fromEntries(names.map((name) => [name, (task: never) => shop.activities[name](task)]));
   engine = await openEngine({ ...parts, more });
@@ -45,6 +45,7 @@ describe('landing', () => {
     expect(shop.branch).toBe('landed:base+ws-a+ws-c+ws-b');
     const report = await reportOf(handle);
     expect(report.tip).toBe(shop.branch);
+    expect(shop.released).toEqual([{ runId: handle.workflowId, step: 'landing', root: '/' }]);
     for (const tip of shop.tips)
       expect(report.gateRuns).toContainEqual(
         expect.objectContaining({ tree: tip.slice('landed:'.length), result: 'green' }),

@@ -17,7 +17,7 @@ beforeAll(async () => {
   const parts = { program: inject('temporalProgram'), bundle: inject('workflowBundle') };
   const names = [
     ...(['runWorkstream', 'findTip', 'mergeForLanding'] as const),
-    ...(['resolveForLanding', 'runGates', 'moveBranch'] as const),
+    ...(['resolveForLanding', 'runGates', 'moveBranch', 'releaseMerges'] as const),
   ];
   const more = Object.fromEntries(names.map((name) => [name, (task: never) => hall.activities[name](task)]));
   engine = await openEngine({ ...parts, more });
@@ -73,6 +73,7 @@ test('patches of tools at work side by side land in order, with their proof; one
   const show = (path: string): string => hall.repo.git('show', `main:${path}`).trim();
   expect([show('src/a'), show('src/b'), show('src/d')]).toEqual(['one', 'one\ntwo', 'four']);
   expect(hall.repo.git('ls-tree', '-r', '--name-only', 'main')).not.toContain('src/c');
+  expect(hall.repo.git('for-each-ref', 'refs/planwright/landing')).toBe('');
   // The checkout has followed, and is clean.
   expect(hall.repo.git('status', '--porcelain').trim()).toBe('');
   const log = hall.repo.git('log', '--format=%B', `${hall.base}..main`);

@@ -3,7 +3,7 @@
  */
 import type { LandingActivities } from '../../workflows/landing-api.js';
 import type { WorkstreamActivities } from './api.js';
-import { findTipIn, mergeForLandingIn } from './merge-for-landing.js';
+import { findTipIn, mergeForLandingIn, releaseMergesIn } from './merge-for-landing.js';
 import { moveBranchIn } from './move-branch.js';
 import { resolveForLandingIn } from './resolve-for-landing.js';
 import { runGatesIn } from './run-gates.js';
@@ -19,6 +19,7 @@ export function workstreamActivities(world: WorkstreamWorld): WorkstreamActiviti
     mergeForLanding: mergeForLandingIn(steady),
     resolveForLanding: resolveForLandingIn(steady),
     runGates: runGatesIn(steady),
+    releaseMerges: releaseMergesIn(),
     moveBranch: moveBranchIn(steady),
   };
 }

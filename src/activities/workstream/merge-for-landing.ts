@@ -5,6 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/activity';
 import { integratePatches, type PatchConflict, type PatchToMerge } from '../../tools/git/integrate-patch.js';
+import { holdMerge, releaseMerges } from '../../tools/git/held-merges.js';
 import { withObjects } from '../../tools/git/objects.js';
 import { moveRefs, readRef } from '../../tools/git/refs.js';
 import { gitIn, line, openRepository, type Repository } from '../../tools/git/repository.js';
@@ -16,19 +17,30 @@ type World = Pick<WorkstreamWorld, 'home'>;
 
 /** Returns the activity `mergeForLanding`. May run twice: it makes the same commits. */
 export function mergeForLandingIn({ home }: World): LandingActivities['mergeForLanding'] {
-  return async ({ root, onto, patches, atSec }) => {
+  return async ({ runId, step, root, onto, patches, atSec }) => {
     const wanted = patches.map(({ patchId, commit }) => ({ id: patchId, commit }));
-    const merged = await mergeInto(home, await openRepository(root), {
+    const repository = await openRepository(root);
+    const merged = await mergeInto(home, repository, {
       onto,
       patches: wanted,
       atSec,
       keepAs: null,
     });
-    if (merged.kind === 'merged') return merged;
+    if (merged.kind === 'merged') {
+      await holdMerge(repository, runId, step, merged.commit);
+      return merged;
+    }
     // The queue knows patches by their workstreams.
     const patch = patches.find(({ patchId }) => patchId === merged.patch)?.id ?? merged.patch;
     const { kind, files, detail } = merged.conflict;
     return { kind: 'conflicted', patch, conflict: { kind, files, detail, with: [] } };
+  };
+}
+
+/** Returns the activity `releaseMerges`. May run twice: then there is nothing left to do. */
+export function releaseMergesIn(): LandingActivities['releaseMerges'] {
+  return async ({ root, runId, step }) => {
+    await releaseMerges(await openRepository(root), runId, step);
   };
 }
 

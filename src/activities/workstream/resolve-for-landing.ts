@@ -6,6 +6,7 @@ import { basename, join } from 'node:path';
 import type { Context } from '@temporalio/activity';
 import type { Resolution } from '../../landing/landing.js';
 import { readJson, writeJson } from '../../os/json-file.js';
+import { holdMerge } from '../../tools/git/held-merges.js';
 import { integratePatches, takeInAs } from '../../tools/git/integrate-patch.js';
 import type { Conflict, Stage } from '../../tools/git/merge-tree.js';
 import { fileNameOf } from '../../tools/git/names.js';
@@ -60,6 +61,7 @@ async function resolveConflicts(
       return { kind: 'conflicted', conflict: { ...conflict, detail: `${detail}; ${settled.why}` } };
     const tree = await changeTree(objects, merged.tree, settled.contents);
     const commit = await takeInAs(objects, tree, patch.patchId, onto, atSec);
+    await holdMerge(repository, runId, stepId, commit);
     return { kind: 'merged', commit, tree, conflict, resolved: settled.resolved };
   });
 }

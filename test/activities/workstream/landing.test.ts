@@ -24,8 +24,7 @@ async function patchOf(id: string, script: string): Promise<LandingPatch> {
 
 const merge = (onto: string, ...patches: readonly LandingPatch[]) =>
   hall.act(hall.activities.mergeForLanding, {
-    runId: RUN,
-    root: hall.repo.path,
+    ...{ runId: RUN, step: 'landing' as StepId, root: hall.repo.path },
     onto,
     patches,
     atSec: 1_700_000_000,
@@ -140,6 +139,51 @@ describe('patches of workstreams', () => {
       at: 'refs/heads/none',
     });
     await expect(asking).rejects.toMatchObject({ type: 'NoSuchBranch', nonRetryable: true });
+  });
+
+  test('land though a person has git collect what nothing points at, before the gates and after them', async () => {
+    const a = await patchOf('ws-a', 'echo 1 > src/a');
+    const to = await merged(hall.base, a);
+    const collect = (): void => {
+      hall.repo.git('reflog', 'expire', '--expire=now', '--all');
+      hall.repo.git('gc', '--quiet', '--prune=now');
+    };
+    collect();
+    const gate = { name: 'unit', command: 'grep -q 1 src/a', timeoutSec: 60, blocking: true };
+    const { results } = await hall.act(hall.activities.runGates, {
+      ...{ runId: RUN, step: 'landing' as StepId, root: hall.repo.path, setup: [], minFreeBytes: 0 },
+      ...{ ...to, gates: [gate] },
+    });
+    expect(results).toMatchObject([{ result: 'green' }]);
+    collect();
+    expect((await move(moveOf([a], to))).kind).toBe('landed');
+    const release = { runId: RUN, step: 'landing' as StepId, root: hall.repo.path };
+    const held = (): string =>
+      hall.repo.git('for-each-ref', '--format=%(objectname)', 'refs/planwright/landing');
+    expect(held()).toBe(to.commit);
+    await hall.act(hall.activities.releaseMerges, { ...release, step: 'other' as StepId });
+    expect(held()).toBe(to.commit);
+    await hall.act(hall.activities.releaseMerges, release);
+    await hall.act(hall.activities.releaseMerges, release);
+    expect(held()).toBe('');
+    expectHealthy(hall.repo.path);
+  });
+
+  test('do not land on a branch that was deleted or moved back meanwhile: where it is now is said', async () => {
+    const first = hall.repo.commit('first', { 'src/first': '1\n' });
+    const a = await patchOf('ws-a', 'echo 1 > src/a');
+    const to = await merged(first, a);
+    const task = moveOf([a], to, { from: first, onto: first });
+    hall.repo.git('checkout', '--quiet', '--detach');
+    hall.repo.git('update-ref', 'refs/heads/main', hall.base);
+    expect(await move(task)).toEqual({
+      ...{ kind: 'land-lost', commit: hall.base },
+      tree: hall.repo.git('rev-parse', `${hall.base}^{tree}`),
+    });
+    expect(hall.repo.git('rev-parse', 'main')).toBe(hall.base);
+    hall.repo.git('update-ref', '-d', 'refs/heads/main');
+    expect(await move(task)).toEqual({ kind: 'land-refused', detail: 'branch "main" is gone' });
+    expect(hall.repo.git('for-each-ref', 'refs/heads')).toBe('');
   });
 
   test("land while a tool works: it is not taken for the tool's doing", async () => {

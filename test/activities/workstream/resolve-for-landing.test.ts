@@ -82,7 +82,14 @@ async function twoPatches(
   const first = await patchOf('ws-a', `echo one > ${path}`);
   const second = await patchOf('ws-b', `echo two > ${path}`);
   const merged = await hall.act(hall.activities.mergeForLanding, {
-    ...{ runId: RUN, root: hall.repo.path, onto: hall.base, patches: [first], atSec: 1_700_000_000 },
+    ...{
+      runId: RUN,
+      step: STEP,
+      root: hall.repo.path,
+      onto: hall.base,
+      patches: [first],
+      atSec: 1_700_000_000,
+    },
   });
   if (merged.kind !== 'merged') throw new Error('the first conflicts');
   return { onto: merged.commit, first, second };
@@ -224,7 +231,14 @@ describe('a patch in conflict', () => {
     const first = await patchOf('ws-a', 'echo one > src/x; echo one > src/y');
     const second = await patchOf('ws-b', 'echo two > src/x; echo two > src/y');
     const merged = await hall.act(hall.activities.mergeForLanding, {
-      ...{ runId: RUN, root: hall.repo.path, onto: hall.base, patches: [first], atSec: 1_700_000_000 },
+      ...{
+        runId: RUN,
+        step: STEP,
+        root: hall.repo.path,
+        onto: hall.base,
+        patches: [first],
+        atSec: 1_700_000_000,
+      },
     });
     if (merged.kind !== 'merged') throw new Error('the first conflicts');
     const before = snapshot(hall.repo.path);
@@ -263,7 +277,7 @@ async function twoPatchesOfJson(): Promise<{ onto: string; second: LandingPatch 
   };
   const [first, second] = [await of('ws-a', 1), await of('ws-b', 2)];
   const merged = await hall.act(hall.activities.mergeForLanding, {
-    ...{ runId: RUN, root: hall.repo.path, onto: base, patches: [first], atSec: 1_700_000_000 },
+    ...{ runId: RUN, step: STEP, root: hall.repo.path, onto: base, patches: [first], atSec: 1_700_000_000 },
   });
   if (merged.kind !== 'merged') throw new Error('the first conflicts');
   return { onto: merged.commit, second };
