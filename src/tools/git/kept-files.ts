@@ -8,14 +8,15 @@
  * knows, by its hash: a tool that writes one of its own makes the files worthless.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { readJson, writeJson } from '../../os/json-file.js';
 import { lifeOf, ownIdentity, type ProcessIdentity } from '../../os/process-identity.mjs';
-import { MAX_LISTING, type OwnGit } from './own-git.js';
+import { MAX_LISTING, ownGit, type OwnGit } from './own-git.js';
 import { bytesFromPath, fields, fileBytes, pathFromBytes } from './path-bytes.js';
 import { programOutput } from './program-output.js';
 import type { Repository } from './repository.js';
+import { removeTree } from './remove-tree.js';
 import { submodulesOf } from './commit-facts.js';
 
 export interface KeptFiles {
@@ -82,10 +83,35 @@ export async function takeKept(
   if (taken === undefined) return null;
   const isGood =
     (await hashOf(taken.index).catch(() => null)) === taken.hash &&
-    (taken.commit === commit || !(await changesAttributes(git, taken.commit, commit)));
+    (taken.commit === commit ||
+      !(await changesAttributes(gitOfKept(taken, git.index, repository), taken.commit, commit)));
   if (isGood) return taken;
   await dropKept(taken);
   return null;
+}
+
+/** Returns git for kept files where they lie, with the settings and the index of the work tree they are to become. */
+const gitOfKept = ({ files }: KeptFiles, index: string, { commonDir }: Repository): OwnGit =>
+  ownGit(dirname(index), files, commonDir);
+
+/** Makes kept files those of the commit, where they lie. Returns false when they are of no use. */
+export async function takeOver(
+  old: KeptFiles,
+  index: string,
+  repository: Repository,
+  commit: string,
+): Promise<boolean> {
+  await rename(old.index, index);
+  return cleanse(gitOfKept(old, index, repository), old.commit, commit);
+}
+
+/** Puts kept files in the place of the empty work tree. */
+export async function putBack(old: KeptFiles, { workTree }: OwnGit): Promise<void> {
+  const link = await readFile(join(workTree, '.git'), 'utf8');
+  await rm(join(old.files, '.git'), { recursive: true, force: true });
+  await writeFile(join(old.files, '.git'), link);
+  await rm(workTree, { recursive: true });
+  await rename(old.files, workTree);
 }
 
 /** Removes what processes that have died had kept. */
@@ -97,8 +123,7 @@ export async function sweepKept(folder: string): Promise<void> {
   }
 }
 
-export const dropKept = ({ files }: KeptFiles): Promise<void> =>
-  rm(dirname(files), { recursive: true, force: true });
+export const dropKept = ({ files }: KeptFiles): Promise<void> => removeTree(dirname(files));
 
 /** Removes all that is kept for a repository: there is too little space. */
 export async function dropAllKept(folder: string): Promise<void> {
@@ -112,7 +137,7 @@ export async function dropAllKept(folder: string): Promise<void> {
  *
  * @returns false when something in it is so odd that it is better made anew
  */
-export async function cleanse(git: OwnGit, before: string, commit: string): Promise<boolean> {
+async function cleanse(git: OwnGit, before: string, commit: string): Promise<boolean> {
   const [shape, written, others] = await Promise.all([
     shapeOf(git.workTree),
     git.run(['diff-files', '-z', '--name-only', '--ignore-submodules=none'], { maxBytes: MAX_LISTING }),

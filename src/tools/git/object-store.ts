@@ -43,16 +43,25 @@ async function foldersOf(top: string): Promise<Record<string, number>> {
   return Object.fromEntries(found);
 }
 
-/** Returns the names of files that came or changed since and do not hold what they are named for, and of replaced folders. */
+/**
+ * Returns the names of files that came or changed since and do not hold what they are named for.
+ *
+ * A folder that is another one now says nothing by its files' times: all of them are read. git makes such ones itself, when a
+ * `git gc` of the person's has emptied them. That of the packs it never replaces.
+ */
 export async function findForged(repository: Repository, mark: StoreMark): Promise<string[]> {
   const top = join(repository.commonDir, 'objects');
   const folders = await foldersOf(top);
-  const replaced = Object.keys(mark.folders).filter(
-    (name) => folders[name] !== undefined && folders[name] !== mark.folders[name],
-  );
+  const other = Object.keys(folders).filter((name) => folders[name] !== mark.folders[name]);
   const changed = await changedSince(top, mark.since - SLACK_MS);
+  const suspect = new Set(changed.filter((one) => LOOSE.test(one)));
+  for (const folder of other.filter((name) => name !== 'pack')) {
+    for (const name of await readdir(join(top, folder)).catch(() => [])) {
+      if (LOOSE.test(`${folder}/${name}`)) suspect.add(`${folder}/${name}`);
+    }
+  }
   const forged: string[] = [];
-  for (const name of changed.filter((one) => LOOSE.test(one))) {
+  for (const name of suspect) {
     if (!(await isWhatItSays(repository, name))) forged.push(name);
   }
   // A pack and its index are one thing.
@@ -63,7 +72,8 @@ export async function findForged(repository: Repository, mark: StoreMark): Promi
     const { exitCode } = await gitIn(repository, ['verify-pack', path], { accept: [0, 1, 128] });
     if (exitCode !== 0) forged.push(name);
   }
-  return [...replaced, ...forged].sort();
+  if (other.includes('pack') && mark.folders['pack'] !== undefined) forged.push('pack');
+  return forged.sort();
 }
 
 /** By the time of a file's last change, which no tool can set. One program looks at thousands quicker than we do. */

@@ -6,17 +6,24 @@
  * directory of our own (own-git.ts).
  */
 import { createHash } from 'node:crypto';
-import { copyFile, lstat, mkdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { exists, namesIn } from '../../os/paths.js';
 import { readJson, writeJson } from '../../os/json-file.js';
 import { lifeOf, ownIdentity, type ProcessIdentity } from '../../os/process-identity.mjs';
 import { ensureSpace, isDiskFull } from './disk-space.js';
-import { cleanse, dropAllKept, dropKept, noteLayout, takeKept, type KeptFiles } from './kept-files.js';
+import {
+  dropAllKept,
+  dropKept,
+  noteLayout,
+  putBack,
+  takeKept,
+  takeOver,
+  type KeptFiles,
+} from './kept-files.js';
 import { makeClone } from './own-clone.js';
 import { ownGit, prepareOwnGit, type OwnGit } from './own-git.js';
 import { takeLock } from './process-lock.js';
-import { removeTree } from './remove-tree.js';
 import { gitIn, type Repository } from './repository.js';
 import { copyIncluded, type Included } from './worktree-include.js';
 import { WorktreeRefused } from './worktree-refused.js';
@@ -209,20 +216,23 @@ async function make(repository: Repository, folder: string, request: WorktreeReq
     ...{ commonDir: repository.commonDir, workTree: repository.workTree, included: [] },
     ...{ worker: ownIdentity(), openedAt: Date.now() },
   };
+  let old: KeptFiles | null = null;
   try {
     await discard(repository, path);
     await mkdir(join(own, 'scratch'), { recursive: true, mode: 0o700 });
     writeJson(noteFile(folder, id), making);
     await prepareOwnGit(own, repository);
-    if (isolation === 'clone') await makeClone(repository, path, commit);
-    else {
-      const args = ['worktree', 'add', '--detach', '--no-checkout', path, commit];
-      await worktreesLocked(repository, () => gitIn(repository, args));
-    }
     const git = ownGit(own, path, repository.commonDir);
     const mayReuse = request.reuses === true && isolation === 'worktree';
-    const old = mayReuse ? await takeKept(folder, git, repository, commit) : null;
-    if (old === null || !(await putBack(old, git, commit))) {
+    old = mayReuse ? await takeKept(folder, git, repository, commit) : null;
+    const [taken, added] = await Promise.allSettled([
+      old === null ? false : takeOver(old, git.index, repository, commit),
+      isolation === 'clone' ? makeClone(repository, path, commit) : addLinked(repository, path, commit),
+    ]);
+    if (added.status === 'rejected') throw added.reason;
+    if (old !== null && taken.status === 'fulfilled' && taken.value) await putBack(old, git);
+    else {
+      await rm(git.index, { force: true });
       await git.run(['read-tree', '--reset', '-u', commit]);
     }
     if (mayReuse) await noteLayout(git, commit);
@@ -253,26 +263,14 @@ async function make(repository: Repository, folder: string, request: WorktreeReq
       );
     }
     throw error;
+  } finally {
+    if (old !== null) await dropKept(old);
   }
 }
 
-/** Puts kept files in the place of the empty work tree. Returns false when it is empty still. */
-async function putBack(old: KeptFiles, git: OwnGit, commit: string): Promise<boolean> {
-  const { workTree, index } = git;
-  const link = await readFile(join(workTree, '.git'), 'utf8');
-  await rm(workTree, { recursive: true });
-  await rename(old.files, workTree);
-  await rename(old.index, index);
-  await dropKept(old);
-  const isClean = await cleanse(git, old.commit, commit);
-  if (!isClean) {
-    await rm(index);
-    await removeTree(workTree);
-    await mkdir(workTree);
-  }
-  await rm(join(workTree, '.git'), { recursive: true, force: true });
-  await writeFile(join(workTree, '.git'), link);
-  return isClean;
+async function addLinked(repository: Repository, path: string, commit: string): Promise<void> {
+  const args = ['worktree', 'add', '--detach', '--no-checkout', path, commit];
+  await worktreesLocked(repository, () => gitIn(repository, args));
 }
 
 const worktreeOf = (

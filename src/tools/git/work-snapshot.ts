@@ -35,12 +35,20 @@ export async function takeSnapshot(
   const discard = (): Promise<void> => rm(index, { force: true });
   try {
     await renewOwnGit(dirname(git.index), worktree.repository);
-    const [odd, submodules] = await Promise.all([
+    await copyIndex(git.index, index);
+    const [odd, submodules, isAdded] = await Promise.all([
       findOddFiles(git.workTree),
       submodulesOf(git.run, worktree.base),
-      copyIndex(git.index, index),
+      add(git, index, []).then(
+        () => true,
+        () => false, // what stands in its way is seen below
+      ),
     ]);
-    await addAll(git, index, odd.repositories);
+    // Most have neither repositories in them nor what nobody may read: then it is done.
+    if (!isAdded || odd.repositories.length > 0) {
+      await copyIndex(git.index, index);
+      await addAll(git, index, odd.repositories);
+    }
     const added = note.included.map(({ path }) => path);
     const asItIs = (): Promise<[tree: string, others: string[]]> =>
       Promise.all([git.run(['write-tree'], { env }).then(line), othersThan(git, index)]);
@@ -75,16 +83,19 @@ export async function takeSnapshot(
 }
 
 /** Takes in every file but those of repositories inside, which git would make submodules of. */
-async function addAll(git: OwnGit, index: string, repositories: readonly string[]): Promise<void> {
+async function add(git: OwnGit, index: string, repositories: readonly string[]): Promise<void> {
   const specs = ['.', ...repositories.map((path) => `:(top,exclude,literal)${path}`)];
-  const add = (): Promise<unknown> =>
-    git.run(['add', '--all', '--pathspec-from-file=-', '--pathspec-file-nul'], {
-      env: { GIT_INDEX_FILE: index, GIT_LITERAL_PATHSPECS: '0' },
-      input: joined(specs),
-    });
-  await add().catch(async (error: unknown) => {
+  await git.run(['add', '--all', '--pathspec-from-file=-', '--pathspec-file-nul'], {
+    env: { GIT_INDEX_FILE: index, GIT_LITERAL_PATHSPECS: '0' },
+    input: joined(specs),
+  });
+}
+
+/** The same; files that may not be read are made readable first. */
+async function addAll(git: OwnGit, index: string, repositories: readonly string[]): Promise<void> {
+  await add(git, index, repositories).catch(async (error: unknown) => {
     if (!(error instanceof GitFailure) || (await mendFiles(git.workTree)) === 0) throw error;
-    await add();
+    await add(git, index, repositories);
   });
 }
 
