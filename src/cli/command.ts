@@ -20,8 +20,15 @@ export interface CommandModule {
   readonly define: (command: Command, host: Host) => void;
 }
 
-/** Adds examples below a command's help. */
+const withExamples = new WeakSet<Command>();
+
+/** Adds examples below a command's help. Those of a group stand below the commands that they show, too. */
 export function examples(command: Command, ...lines: readonly string[]): void {
+  for (const one of command.commands) {
+    const own = lines.filter((line) => `${line} `.includes(`planwright ${command.name()} ${one.name()} `));
+    if (own.length > 0 && !withExamples.has(one)) examples(one, ...own);
+  }
+  withExamples.add(command);
   command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`);
 }
 

@@ -29,6 +29,8 @@ async function run(argv: readonly string[], world: World): Promise<ExitCode> {
     if (name === wanted) {
       const { define } = await load();
       define(command, { world, exit: (chosen) => (code = chosen) });
+      const word = argv[argv.indexOf(name) + 1];
+      if (isNoCommandOf(command, word)) throw await unknownWordOf(command, word);
     }
   }
   if (wanted !== undefined && wanted !== 'help' && !commands.some(({ name }) => name === wanted)) {
@@ -36,6 +38,26 @@ async function run(argv: readonly string[], world: World): Promise<ExitCode> {
   }
   await program.parseAsync(argv, { from: 'user' });
   return code;
+}
+
+/** A group that also does something by itself would take any word for an argument too many. */
+function isNoCommandOf(group: Command, word: string | undefined): word is string {
+  if (word === undefined || word.startsWith('-') || word === 'help') return false;
+  return group.commands.length > 0 && group.commands.every((command) => command.name() !== word);
+}
+
+async function unknownWordOf(group: Command, word: string): Promise<Error> {
+  const [{ UsageError }, { nearest }] = await Promise.all([
+    import('./errors.js'),
+    import('../plan/nearest.js'),
+  ]);
+  const names = group.commands.map((command) => command.name());
+  const meant = nearest(word, names);
+  const guess = meant === null ? '' : `; did you mean "${group.name()} ${meant}"?`;
+  return new UsageError(`there is no command "${group.name()} ${word}"${guess}`, [
+    `there are: ${names.join(', ')}`,
+    `planwright ${group.name()} --help    says what they do`,
+  ]);
 }
 
 async function unknownCommand(wanted: string): Promise<Error> {

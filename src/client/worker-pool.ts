@@ -303,10 +303,15 @@ export async function tellWorker(
   const fits = there.filter(({ id }) => id.startsWith(text) || id.endsWith(text));
   const worker = there.find(({ id }) => id === text) ?? (fits.length === 1 ? fits[0]! : null);
   if (worker === null || text === '') {
-    const names = (fits.length > 1 ? fits : there).map(({ id }) => id).join(', ');
+    const isNone = fits.length === 0 || text === ''; // everything begins with nothing
+    const names = (isNone ? there : fits).map(({ id }) => id).join(', ');
     throw new PlanwrightError(
       'bad-request',
-      fits.length > 1 ? `several workers are named like "${text}"` : `there is no worker "${text}"`,
+      text === ''
+        ? 'which worker? its name is empty'
+        : isNone
+          ? `there is no worker "${text}"`
+          : `several workers are named like "${text}"`,
       [names === '' ? 'planwright up    starts one' : `there are: ${names}`],
     );
   }

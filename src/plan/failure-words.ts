@@ -2,6 +2,7 @@
  * A step's failure and the cause of an early end in words and codes, for events, status and command line.
  */
 import type { StepFailure } from './attempt.js';
+import { canceledBy } from './cancel-words.js';
 import type { Cause } from './record.js';
 import { describeFailure } from './view.js';
 
@@ -49,9 +50,9 @@ export function causeText(cause: Cause): string {
     case 'aborted':
       return `the run was aborted by step "${cause.step}"`;
     case 'run-canceled':
-      return `the run was canceled: ${cause.reason} (${cause.actor})`;
+      return `the run was ${canceledBy(cause)}`;
     case 'step-canceled':
-      return `canceled: ${cause.reason} (${cause.actor})`;
+      return canceledBy(cause);
     case 'engine':
       return cause.message;
     default:

@@ -4,6 +4,7 @@
 import { askedBy, type Asked } from './approval.js';
 import type { Attempt, StepFailure } from './attempt.js';
 import { spentUsd } from './budget.js';
+import { canceledBy } from './cancel-words.js';
 import { WHOLE_RUN } from './lease-use.js';
 import type { StepId } from './plan.js';
 import { quoteAll } from './quote.js';
@@ -99,8 +100,7 @@ function failedStep(run: Run, state: RunState): StepId | null {
 }
 
 function endMessage(run: Run, state: RunState): string | null {
-  if (state === 'canceled' && run.cancel !== null)
-    return `canceled by ${run.cancel.actor}: ${run.cancel.reason}`;
+  if (state === 'canceled' && run.cancel !== null) return canceledBy(run.cancel);
   const step = failedStep(run, state);
   if (step === null) return null;
   const index = run.edges.indexOf.get(step);
@@ -116,7 +116,7 @@ const failedForGood = (run: Run, index: number): boolean =>
 function whatBecameOf(state: StepState): string {
   if (state.kind === 'failed') return `failed: ${describeFailure(state.outcome.failure)}`;
   if (state.kind === 'canceled' && state.cause.kind === 'step-canceled') {
-    return `was canceled by ${state.cause.actor}: ${state.cause.reason}`;
+    return `was ${canceledBy(state.cause)}`;
   }
   if (state.kind === 'skipped' && state.cause.kind === 'engine') return `was skipped: ${state.cause.message}`;
   return 'was called upon, but its condition is false'; // all that is left: a fallback that did not stand in

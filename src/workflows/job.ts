@@ -32,6 +32,7 @@ import {
 import { PRIORITIES, type FinalJobState, type JobState } from '../job/job.js';
 import type { JobNews } from '../job/queue.js';
 import type { StepFailure } from '../plan/attempt.js';
+import { canceledBy } from '../plan/cancel-words.js';
 import { packPlan } from '../plan/wire.js';
 import { RUN_WORKFLOW, type CancelRequest, type RunEnd, type RunInput } from './api.js';
 import { RUN_STATE } from './attributes.js';
@@ -141,7 +142,7 @@ class JobKeeper {
   async run(): Promise<JobEnd> {
     for (;;) {
       const news = await this.#turn();
-      if (this.#cancel !== null) return this.#finish('cancelled', cancelText(this.#cancel));
+      if (this.#cancel !== null) return this.#finish('cancelled', canceledBy(this.#cancel));
       if (news === null) continue;
       if (news.kind === 'fail') return this.#finish('failed', news.reason);
       const turn = await this.#passTool();
@@ -224,7 +225,7 @@ class JobKeeper {
       }
       return this.#finish(
         'cancelled',
-        this.#cancel === null ? 'its run was canceled' : cancelText(this.#cancel),
+        this.#cancel === null ? 'its run was canceled' : canceledBy(this.#cancel),
       );
     }
     const reason: EscalationReason = ending.isTimeout ? 'timeout' : 'failure';
@@ -337,5 +338,3 @@ const failureOf = (ending: RunEnding): StepFailure | null =>
   ending.kind === 'failed' ? (ending.failure ?? NOT_KNOWN) : null;
 /** A run that failed of something else than its command says nothing of the tool. */
 const NOT_KNOWN: StepFailure = { reason: 'infrastructure', message: '' };
-
-const cancelText = ({ reason, actor }: Required<CancelRequest>): string => `canceled by ${actor}: ${reason}`;

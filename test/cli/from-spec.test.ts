@@ -94,6 +94,20 @@ test('--dry-run prints the bundle and writes nothing; --json says all of it', as
   expect(existsSync(join(repository, 'workstreams'))).toBe(false);
 });
 
+test.each([
+  [['--tool', 'a b;c'], 'It must be the name of a tool'],
+  [['--tool', ''], 'It must be the name of a tool'],
+  [['--output', '/nonexistent/x.json'], 'there is no folder "/nonexistent"'],
+  [['--output', '../..'], 'is none'],
+  [['--output', ''], 'is none'],
+])('what cannot be meant is refused, and nothing is made: %s', async (options, words) => {
+  change('add-search', SEARCH);
+  const { code, err } = await fromSpec(['--change-id', 'add-search', ...options]);
+  expect([code, err]).toEqual([2, expect.stringContaining(words)]);
+  expect(existsSync('/nonexistent')).toBe(false);
+  expect(existsSync(join(repository, 'workstreams'))).toBe(false);
+});
+
 test('--list names the changes; without any it is a failure', async () => {
   expect(await fromSpec(['--list'])).toMatchObject({
     code: 1,

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openJobs, type JobManager, type JobStatus } from '../../src/client.js';
@@ -36,6 +36,25 @@ describe('run', () => {
     expect(JSON.parse(read('logs/run-3.error.json'))).toMatchObject({
       ...{ job_id: 'run-3', tool: 'mechanical', workstream_id: 'ws-demo', exit_code: 3, details: 'err' },
     });
+  });
+
+  test("replaces and removes its own logs and reports, and nobody else's files", async () => {
+    mkdirSync(join(shop.folder, 'theirs'));
+    writeFileSync(join(shop.folder, 'theirs/notes.txt'), 'precious');
+    writeFileSync(join(shop.folder, 'theirs/data.json'), '{"precious": true}');
+    const paths = {
+      ...{ repo_root: '.', working_dir: '.' },
+      ...{ log_file: 'theirs/notes.txt', error_report: 'theirs/data.json' },
+    };
+    expect((await shop.run('job', 'run', file('run-good', 'echo fine', { paths }))).code).toBe(0);
+    expect(read('theirs/data.json')).toBe('{"precious": true}');
+    const kept = () => readdirSync(join(shop.folder, 'theirs')).filter((name) => name.includes('.before-'));
+    expect(kept()).toHaveLength(1);
+    expect(read(join('theirs', kept()[0]!))).toBe('precious');
+    expect((await shop.run('job', 'run', file('run-bad', 'exit 3', { paths }))).code).toBe(3);
+    expect(JSON.parse(read('theirs/data.json'))).toMatchObject({ job_id: 'run-bad' });
+    expect(kept().map((name) => read(join('theirs', name)))).toEqual(['{"precious": true}', 'precious']);
+    expect(read('theirs/notes.txt')).toMatch(/^job +run-bad\n/); // the log of the other job is a log, and was replaced
   });
 
   test('of a job that goes well is 0, and there is no report', async () => {

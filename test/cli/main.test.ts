@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Command } from 'commander';
 import { afterAll, expect, test } from 'vitest';
 import { commands } from '../../src/cli/commands.js';
 import { main } from '../../src/cli/main.js';
@@ -34,6 +35,18 @@ test('every command says how it is used, with an example', async () => {
   }
 });
 
+test('every command of a group does so, too', async () => {
+  for (const { name, load } of commands) {
+    const group = new Command(name);
+    (await load()).define(group, { world: aWorld(), exit: () => undefined });
+    for (const one of group.commands) {
+      let help = '';
+      one.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
+      expect(help).toMatch(new RegExp(`Examples:\n {2}\\$ .*planwright ${name} ${one.name()}`));
+    }
+  }
+});
+
 test('without a command the commands are listed, and that is no success', async () => {
   const { code, out, err } = await run();
   expect([code, out]).toEqual([2, '']);
@@ -55,6 +68,12 @@ test('wrong use is told with what is right, and ends with 2', async () => {
   expect(await run('status', 'last')).toMatchObject({
     code: 2,
     err: expect.stringContaining('did you mean "show"?') as string,
+  });
+  expect(await run('worker', 'lst')).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(
+      /no command "worker lst"; did you mean "worker list"\?\n +there are: list, /,
+    ) as string,
   });
   expect(await run('start')).toMatchObject({
     code: 2,

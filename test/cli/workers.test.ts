@@ -143,4 +143,6 @@ test('a drained worker finishes its step and ends; its keeper starts another', a
 test('a worker that is not there is named, with those that are', async () => {
   const { code, err } = await shop.run('worker', 'drain', 'nowhere:1');
   expect([code, err]).toEqual([2, expect.stringMatching(/no worker "nowhere:1"[\s\S]*there are: /)]);
+  const empty = await shop.run('worker', 'pause', '');
+  expect([empty.code, empty.err]).toEqual([2, expect.stringMatching(/its name is empty[\s\S]*there are: /)]);
 }, 60_000);

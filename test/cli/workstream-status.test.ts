@@ -98,6 +98,12 @@ test('--output writes the report, without colours', async () => {
   expect(JSON.parse(readFileSync(join(repository, 'out', 'report.json'), 'utf8'))).toMatchObject({
     summary: { not_started: 3 },
   });
+  const slip = await status('--output', '/nonexistent/report.txt');
+  expect([slip.code, slip.out, slip.err]).toEqual([
+    2,
+    '',
+    expect.stringContaining('there is no folder "/nonexistent"'),
+  ]);
 });
 
 const reference = process.env['PLANWRIGHT_REFERENCE_DATA'] ?? '';

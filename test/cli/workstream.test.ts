@@ -127,6 +127,20 @@ test('setup makes a configuration that is valid, and a second time changes nothi
   expect(readFileSync(made.file, 'utf8')).toBe(text);
 });
 
+test('setup trusts no configuration that a run would refuse', async () => {
+  bundle('ws-a');
+  const file = join(repository, '.planwright', 'workstreams.yaml');
+  mkdirSync(join(repository, '.planwright'));
+  writeFileSync(file, 'execution: { max_workers: many }\n');
+  const refused = await run('setup');
+  expect([refused.code, refused.out, refused.err]).toEqual([
+    2,
+    '',
+    expect.stringMatching(/workstreams\.yaml:1:\d+: error: .*max_workers/),
+  ]);
+  expect(existsSync(join(folder, 'home', 'trusted'))).toBe(false);
+});
+
 test('setup --check says what passes and what does not, and makes nothing', async () => {
   const none = await run('setup', '--check');
   expect([none.code, none.out]).toEqual([1, expect.stringMatching(/✖ configuration .*there is none/)]);
@@ -142,7 +156,6 @@ test('setup --check says what passes and what does not, and makes nothing', asyn
   expect(good.out).toMatch(/✔ gates .*whole-suite/);
   expect(good.out).toMatch(/✔ workers .*none yet/);
   writeFileSync(file, 'gates: 7\n');
-  await run('setup');
   const { pass, checks } = JSON.parse((await run('setup', '--check', '--json')).out) as {
     pass: boolean;
     checks: { what: string; state: string; found: string }[];

@@ -4,10 +4,13 @@
  * Each attempt keeps files of its own; the names that the job says always stand for the newest.
  */
 import {
+  closeSync,
   createReadStream,
   createWriteStream,
   linkSync,
+  openSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
@@ -42,10 +45,11 @@ export async function reportAttempt(
   await append(log.own, 'stdout', stdout);
   await append(log.own, 'stderr', stderr);
   await writeText(log.own, ending(attempt));
+  keepForeign(log.newest, task.runId, isLog);
   stand(log.own, log.newest);
   const report = namesOf(resolve(root, call.errorReport), call, attempt.number);
   if (attempt.end.kind !== 'failed') {
-    rmSync(report.newest, { force: true }); // of an attempt before this one, which has its own
+    if (isReport(startOf(report.newest))) rmSync(report.newest, { force: true }); // of an attempt before this one, which has its own
     return;
   }
   await mkdir(dirname(report.own), { recursive: true });
@@ -54,7 +58,29 @@ export async function reportAttempt(
     report.own,
     `${JSON.stringify(await errorReport(task, call, attempt, stdout, stderr), null, 2)}\n`,
   );
+  keepForeign(report.newest, task.runId, isReport);
   stand(report.own, report.newest);
+}
+
+const isLog = (text: string): boolean => text.startsWith('job ');
+const isReport = (text: string): boolean => /^\s*\{\s*"job_id"/.test(text);
+
+/** A job may name any file. One that is not ours to replace is kept beside it. */
+function keepForeign(file: string, runId: string, isOurs: (text: string) => boolean): void {
+  const text = startOf(file);
+  if (text !== '' && !isOurs(text)) renameSync(file, `${file}.before-${runId}`);
+}
+
+/** Returns how a file begins; of none, and of what is no file, an empty text. */
+function startOf(file: string): string {
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return '';
+  const handle = openSync(file, 'r');
+  try {
+    const buffer = Buffer.alloc(64);
+    return buffer.toString('latin1', 0, readSync(handle, buffer, 0, buffer.length, 0));
+  } finally {
+    closeSync(handle);
+  }
 }
 
 /** `x.log` and `x.attempt-2.log`; what is run again under its id has `x.run-2.attempt-1.log`. */

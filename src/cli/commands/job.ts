@@ -79,6 +79,7 @@ export function define(command: Command, host: Host): void {
     .description('show a job: where it stands, and how it came there')
     .argument('[id]', 'the id of a job')
     .option('--job-id <id>', 'the id of a job');
+  examples(status, 'planwright job status ws-paint-001', 'planwright job status ws-paint-001 --json');
   addQueue(status).action(async (id: string | undefined, flags: QueueFlags & { readonly jobId?: string }) =>
     exit(await showJob(world, id ?? flags.jobId, flags)),
   );
@@ -97,13 +98,14 @@ export function define(command: Command, host: Host): void {
     .description('cancel jobs, wherever they stand')
     .argument('<id...>', 'ids of jobs')
     .option('--reason <text>', 'why, for the record', 'canceled');
+  examples(cancel, 'planwright job cancel ws-paint-001 --reason "not needed"');
   addQueue(cancel).action(async (ids: readonly string[], flags: QueueFlags & { readonly reason: string }) =>
     exit(await cancelJobs(world, ids, flags)),
   );
 
-  addQueue(command.command('stats').description('count the jobs by state, and the workers')).action(
-    async (flags: QueueFlags) => exit(await printStats(world, flags)),
-  );
+  const stats = command.command('stats').description('count the jobs by state, and the workers');
+  examples(stats, 'planwright job stats --json');
+  addQueue(stats).action(async (flags: QueueFlags) => exit(await printStats(world, flags)));
 
   const workers = command
     .command('workers')
@@ -122,6 +124,7 @@ export function define(command: Command, host: Host): void {
     .description('write workstreams as job files, one for each')
     .argument('[path]', 'a folder of workstreams or one file (default: the one of the repository)')
     .option('--out <folder>', 'where the job files go', 'jobs');
+  examples(convertCommand, 'planwright job convert workstreams --out jobs');
   addPlace(convertCommand);
   addJson(convertCommand).action(
     async (path: string | undefined, flags: PlaceFlags & { readonly out: string; readonly json: boolean }) =>
@@ -132,6 +135,7 @@ export function define(command: Command, host: Host): void {
     .command('wait')
     .description('wait until no job waits, is queued or at work')
     .argument('[id...]', 'only for these jobs');
+  examples(wait, 'planwright job wait', 'planwright job wait ws-paint-001 ws-walls-001');
   addQueue(wait).action(async (ids: readonly string[], flags: QueueFlags) =>
     exit(await waitForJobs(world, ids, flags)),
   );

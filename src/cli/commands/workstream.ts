@@ -54,6 +54,7 @@ export function define(command: Command, host: Host): void {
     .command('show')
     .description('show what became of each workstream of a run')
     .argument('<run>', 'id of a run, a part of it, or "last"');
+  examples(show, 'planwright workstream show last');
   addJson(show).action(async (id: string, { json }: { readonly json: boolean }) =>
     exit(await showSet(world, id, json)),
   );

@@ -153,7 +153,9 @@ export function define(command: Command, { world, exit }: Host): void {
   examples(
     command,
     'planwright worktree list --json',
+    'planwright worktree status',
     'planwright worktree create feature/search',
+    'planwright worktree remove feature/search',
     'planwright worktree merge feature/search --into main',
     'planwright worktree clean --older-than 24h --dry-run',
   );

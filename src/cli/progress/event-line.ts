@@ -1,6 +1,7 @@
 /**
  * One event of a run as a line of text.
  */
+import { canceledBy } from '../../plan/cancel-words.js';
 import type { RunEvent } from '../../plan/event.js';
 import type { RunRecord } from '../../plan/record.js';
 import { TOOL_WAIT_WORDS, type ToolWait } from '../../plan/tool-wait.js';
@@ -90,7 +91,11 @@ function describe(
     case 'step_skipped':
       return { mark: dim(marks.skipped), words: `skipped: ${reason}` };
     case 'step_canceled':
-      return { mark: yellow(marks.canceled), words: `canceled: ${reason}` };
+      // The reason says it itself where a person canceled the step or the run.
+      return {
+        mark: yellow(marks.canceled),
+        words: reason.startsWith('canceled') ? reason : `canceled: ${reason}`,
+      };
     case 'plan_aborted':
       return { mark: red(marks.failed), words: `aborted: ${reason}` };
     case 'run_completed':
@@ -98,7 +103,7 @@ function describe(
         ? { mark: green(marks.succeeded), words: 'run succeeded' }
         : { mark: red(marks.failed), words: 'run failed' };
     case 'run_canceled':
-      return { mark: yellow(marks.canceled), words: `run canceled: ${reason}` };
+      return { mark: yellow(marks.canceled), words: `run ${canceledText(data, reason)}` };
     case 'run_quarantined':
       return { mark: yellow(marks.canceled), words: `run quarantined: ${reason}` };
     default:
@@ -106,16 +111,26 @@ function describe(
   }
 }
 
+/** Without an actor nobody asked for it: the run was ended from outside, and the reason is all that is known. */
+function canceledText(data: RunEvent['data'], reason: string): string {
+  const actor = textOf(data['actor']);
+  if (actor !== '') return canceledBy({ actor, reason });
+  return reason.startsWith('canceled') ? reason : `canceled: ${reason}`;
+}
+
 const leaseOf = (data: RunEvent['data']): string => `"${textOf(data['lease'])}"`;
 
 const textOf = (value: unknown): string =>
   typeof value === 'string' ? oneLine(value) : typeof value === 'number' ? String(value) : '';
 
+/** What a silent command's event says, written as everywhere else here. */
+const OUR_WORDS = /^(?:Exit code -?\d+|Timeout after [\d.]+s)$/;
+
 /** What a command said last is nearest to why it failed; what we say ourselves is read from its beginning. */
 function errorText(data: RunEvent['data'], ellipsis: string): string {
   const raw = typeof data['error'] === 'string' ? data['error'].trim() : '';
   const isOutput = data['reason'] === 'exit-code' || data['reason'] === 'signal';
-  const text = oneLine(raw);
+  const text = OUR_WORDS.test(raw) ? raw.toLowerCase() : oneLine(raw);
   if (text.length <= LONGEST_ERROR) return text;
   if (!isOutput) return `${text.slice(0, LONGEST_ERROR)}${ellipsis}`;
   // Whole lines from the end, as many as fit; of a line that is too long alone, its beginning.

@@ -10,7 +10,7 @@ import { currentActor } from '../../client/start-plan.js';
 import { stepNamed } from '../../client/step-named.js';
 import { rollBack } from '../../client/workstreams/rollback.js';
 import type { ManualAction } from '../../plan/by-hand.js';
-import { print, printJson, withLink, type Host } from '../command.js';
+import { examples, print, printJson, withLink, type Host } from '../command.js';
 import { addJson, reasonText } from '../options.js';
 import { startAndFollow } from '../start-and-follow.js';
 
@@ -21,26 +21,38 @@ interface Flags {
   readonly json: boolean;
 }
 
-const ACTIONS: readonly { readonly action: ManualAction; readonly says: string; readonly done: string }[] = [
+interface Action {
+  readonly action: ManualAction;
+  readonly says: string;
+  readonly done: string;
+  /** A reason, for the example. */
+  readonly why: string;
+}
+
+const ACTIONS: readonly Action[] = [
   {
     action: 'complete',
     says: 'say that a workstream is done: it is stopped, its patch does not land, what depends on it goes on',
     done: 'is complete',
+    why: 'merged by hand',
   },
   {
     action: 'fail',
     says: 'say that a workstream has failed: it is stopped, what depends on it is blocked',
     done: 'has failed',
+    why: 'the tool goes round in circles',
   },
   {
     action: 'reset',
     says: 'start a workstream that failed again, in the same run, and let what it blocked wait for it',
     done: 'starts again',
+    why: 'the key was missing',
   },
   {
     action: 'unblock',
     says: 'let a blocked workstream start without the patch of what it depends on',
     done: 'is unblocked',
+    why: 'it needs nothing of ws-api after all',
   },
 ];
 
@@ -49,7 +61,7 @@ const WORKSTREAM = ['<workstream>', 'its id, as "workstream show" has it'] as co
 const REASON = ['--reason <text>', 'why, for the record', reasonText] as const;
 
 export function defineByHand(command: Command, { world, exit }: Host): void {
-  for (const { action, says, done } of ACTIONS) {
+  for (const { action, says, done, why } of ACTIONS) {
     const one = command
       .command(action)
       .description(says)
@@ -58,6 +70,7 @@ export function defineByHand(command: Command, { world, exit }: Host): void {
       .requiredOption(...REASON);
     if (action !== 'unblock') one.option('--force', 'also when it has ended otherwise already', false);
     if (action === 'reset') one.option('--clear-retry-count', 'with all its retries again', false);
+    examples(one, `planwright workstream ${action} last ws-search --reason "${why}"`);
     addJson(one).action(async (run: string, workstream: string, flags: Flags) =>
       exit(
         await withLink(world, async (link) => {
@@ -82,6 +95,7 @@ export function defineByHand(command: Command, { world, exit }: Host): void {
     .argument(...RUN)
     .argument(...WORKSTREAM)
     .requiredOption(...REASON);
+  examples(withdraw, 'planwright workstream withdraw last ws-search --reason "not in this release"');
   addJson(withdraw).action(async (run: string, workstream: string, { reason, json }: Flags) =>
     exit(
       await withLink(world, async (link) => {
@@ -103,6 +117,7 @@ export function defineByHand(command: Command, { world, exit }: Host): void {
     .argument(...WORKSTREAM)
     .requiredOption(...REASON)
     .option('--detach', 'start it and return', false);
+  examples(rollback, 'planwright workstream rollback last ws-search --reason "customers complain"');
   addJson(rollback).action(
     async (run: string, workstream: string, { reason, json, detach }: Flags & { readonly detach: boolean }) =>
       exit(

@@ -2,7 +2,7 @@
  * `planwright workstream from-spec`: a bundle made of a change that is described in Markdown.
  */
 import { relative } from 'node:path';
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import {
   changesRoot,
   draftBundle,
@@ -13,6 +13,7 @@ import {
 import { paintOf, print, printJson, type Host } from '../command.js';
 import { UsageError } from '../errors.js';
 import { addJson } from '../options.js';
+import { outputFile } from '../output-file.js';
 import { oneLine } from '../text/neutralise.js';
 import { plural } from '../text/time.js';
 import { pad } from '../text/width.js';
@@ -42,11 +43,21 @@ export function defineFromSpec(command: Command, { world, exit }: Host): void {
     .option('--non-interactive', 'never ask (also when --interactive is given by habit)', false)
     .option('--output <file>', 'where to write it (default: <id>.json in the folder of workstreams)')
     .option('--ws-id <id>', 'its id, instead of one made from the title')
-    .option('--tool <id>', 'the tool that is to do it', 'aider')
+    .option('--tool <id>', 'the tool that is to do it', toolName, 'aider')
     .option('--dry-run', 'print it, write nothing', false)
     .option('--force', 'overwrite what is there', false)
     .option('--root <repository>', 'the repository (default: the one you stand in)');
   addJson(fromSpec).action(async (flags: Flags) => exit(await fromSpecTo(world, flags)));
+}
+
+/** A tool of the configuration or a program: one word, which no shell would read as more than that. */
+function toolName(text: string): string {
+  if (!/^[\w./][\w./+@-]{0,99}$/.test(text)) {
+    throw new InvalidArgumentError(
+      'It must be the name of a tool: letters, digits, "_", ".", "/", "+", "@" and "-".',
+    );
+  }
+  return text;
 }
 
 async function fromSpecTo(world: World, flags: Flags): Promise<ExitCode> {
@@ -69,7 +80,7 @@ async function fromSpecTo(world: World, flags: Flags): Promise<ExitCode> {
   const drafted = await draftBundle({
     ...{ root, env: world.env, cwd: world.cwd, changeId, tool: flags.tool },
     wsId: flags.wsId ?? null,
-    output: flags.output ?? null,
+    output: flags.output === undefined ? null : outputFile(world.cwd, root, flags.output),
   });
   const shown = relative(world.cwd, drafted.file) || drafted.file;
   if (asks) {

@@ -9,7 +9,7 @@ import type { RunRecord } from '../../plan/record.js';
 import { readSetNote } from '../../record/set-report.js';
 import { hasWorkstreams, reportOf } from '../../workstream/report/from-record.js';
 import { quarantineIn, STUCK_LIMITS, stuckIn } from '../../workstream/report/questions.js';
-import { paintOf, print, printJson, withLink, type Host } from '../command.js';
+import { examples, type Host, paintOf, print, printJson, withLink } from '../command.js';
 import { addJson, positive } from '../options.js';
 import { oneLine } from '../text/neutralise.js';
 import { plural, seconds } from '../text/time.js';
@@ -52,6 +52,7 @@ export function defineQuestions(command: Command, { world, exit }: Host): void {
     .description('list what takes longer than is usual in runs that are open')
     .argument('[run]', 'id of a run, a part of it, or "last" (default: all that are open)')
     .option('--minutes <n>', 'longer than this, whatever it is (default: by kind, 10, 30 or 60)', positive);
+  examples(stuck, 'planwright workstream stuck', 'planwright workstream stuck last --minutes 20');
   addJson(stuck).action(
     async (
       run: string | undefined,

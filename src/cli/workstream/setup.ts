@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import { setUpSettings } from '../../client/workstreams/settings-file.js';
 import { stateHome } from '../../home.js';
 import { print, printJson, withLink, type Host } from '../command.js';
+import { printProblems } from '../errors.js';
 import { findingLines } from '../findings.js';
 import { addJson } from '../options.js';
 import type { ExitCode, World } from '../world.js';
@@ -25,7 +26,8 @@ export function defineSetup(command: Command, { world, exit }: Host): void {
   addJson(setup).action(async (flags: Flags) => {
     const root = resolve(world.cwd, flags.root ?? '.');
     if (flags.check) return exit(await check(world, root, flags.json));
-    const { file, made } = setUpSettings(stateHome(world.env), root);
+    const { file, made, warnings } = await setUpSettings(stateHome(world.env), root);
+    if (warnings.length > 0) await printProblems(world, warnings);
     if (flags.json) printJson(world, { file, made, trusted: true });
     else print(world, `${made ? 'made' : 'found'} ${file}; it is trusted as it is now`);
     exit(0);

@@ -23,6 +23,7 @@ import {
 import { paintOf, print, printJson, tellTo, withLink, type Host } from '../command.js';
 import { UsageError } from '../errors.js';
 import { addJson } from '../options.js';
+import { outputFile } from '../output-file.js';
 import type { Paint } from '../paint.js';
 import { oneLine } from '../text/neutralise.js';
 import { localTime } from '../text/time.js';
@@ -79,6 +80,7 @@ async function statusOf(world: World, path: string | undefined, flags: Flags): P
     const only = flags.history === true ? null : meant(flags.history, ids);
     return history(world, book, only, flags.json);
   }
+  const to = flags.output === undefined ? null : outputFile(world.cwd, prepared.root, flags.output);
   return withLink(world, async (link) => {
     const table = statusTable(named, book, await runVerdicts(link, prepared.root));
     for (const { id, status } of table) {
@@ -90,8 +92,7 @@ async function statusOf(world: World, path: string | undefined, flags: Flags): P
       workstreams: table,
     };
     const paint = paintOf(world);
-    if (flags.output !== undefined) {
-      const to = resolve(world.cwd, flags.output);
+    if (to !== null) {
       const text = flags.json
         ? `${JSON.stringify(document, null, 2)}\n`
         : `${reportLines(table, world.now(), PLAIN(paint)).join('\n')}\n`;

@@ -44,6 +44,9 @@ export async function settingsInForce({ home, root, cwd, named }: SettingsReques
   const file = named === undefined ? settingsFileOf(root) : resolve(cwd, named);
   if (file === null) return { settings: defaultSettings(), file: null, warnings: [] };
   const text = read(file);
+  // Before all else: who is asked to trust it should know that it is wrong. Reading it runs nothing.
+  const { settings, problems } = await loadSettings(file, text);
+  if (settings === null || hasErrors(problems)) throw new PlanError(file, problems);
   if (named === undefined && !isTrusted(home, file, text)) {
     throw new PlanwrightError(
       'bad-request',
@@ -51,8 +54,6 @@ export async function settingsInForce({ home, root, cwd, named }: SettingsReques
       [`read it, then: planwright workstream setup --root ${root}`, `or name it each time: --config ${file}`],
     );
   }
-  const { settings, problems } = await loadSettings(file, text);
-  if (settings === null || hasErrors(problems)) throw new PlanError(file, problems);
   return { settings, file, warnings: problems };
 }
 
@@ -60,20 +61,29 @@ export async function settingsInForce({ home, root, cwd, named }: SettingsReques
 export const settingsFileOf = (root: string): string | null =>
   SETTINGS_FILES.map((name) => join(root, name)).find((file) => existsSync(file)) ?? null;
 
-/** Makes the configuration file of a repository where there is none, and trusts the one that is there now. */
-export function setUpSettings(home: string, root: string): { readonly file: string; readonly made: boolean } {
+export interface SetUpSettings {
+  readonly file: string;
+  readonly made: boolean;
+  readonly warnings: readonly Problem[];
+}
+
+/**
+ * Makes the configuration file of a repository where there is none, and trusts the one that is there now.
+ *
+ * @throws PlanError when it is wrong: nobody is to believe that a run could begin with it
+ */
+export async function setUpSettings(home: string, root: string): Promise<SetUpSettings> {
   const found = settingsFileOf(root);
   const file = found ?? join(root, SETTINGS_FILES[0]);
   if (found === null) {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, TEMPLATE, { flag: 'wx' });
   }
-  trust(home, file);
-  return { file, made: found === null };
-}
-
-function trust(home: string, file: string): void {
-  writeJson(trustFile(home, file), { format: 1, file, sha256: hashOf(read(file)) });
+  const text = read(file);
+  const { settings, problems } = await loadSettings(file, text);
+  if (settings === null || hasErrors(problems)) throw new PlanError(file, problems);
+  writeJson(trustFile(home, file), { format: 1, file, sha256: hashOf(text) }); // of what was looked at
+  return { file, made: found === null, warnings: problems };
 }
 
 function isTrusted(home: string, file: string, text: string): boolean {

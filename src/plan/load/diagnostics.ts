@@ -164,7 +164,8 @@ export const hasErrors = (problems: readonly Problem[]): boolean => problems.som
 export function formatProblem(problem: Problem): string {
   const place = problem.line > 0 ? `:${problem.line}:${problem.column}` : '';
   const hint = problem.hint === null ? '' : `; ${problem.hint}`;
-  return `${problem.file}${place}: ${problem.severity}: ${problem.message}${hint}`;
+  const where = problem.file === '' ? '' : `${problem.file}${place}: `; // who names nothing has no place
+  return `${where}${problem.severity}: ${problem.message}${hint}`;
 }
 
 /** Returns problems as lines, errors before warnings where not all of them fit. */

@@ -267,6 +267,7 @@ export function failureOf(file: string, error: unknown): ReadFailure {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : null;
   if (code === 'ENOENT' || code === 'ENOTDIR')
     return { code: 'not-found', message: `there is no file ${quote(file)}` };
+  if (file === '') return { code: 'not-found', message: 'the name of the plan file is empty' };
   if (code === 'EISDIR')
     return { code: 'unreadable', message: `${quote(file)} is a folder, not a plan file` };
   if (code === 'EACCES' || code === 'EPERM')

@@ -38,6 +38,15 @@ describe('a plan file', () => {
     expect(problems.map(formatProblem).join()).toContain(words);
   });
 
+  test('whose name is empty has no place to show', async () => {
+    const { loadPlan } = await import('../../../src/plan/load/load-plan.js');
+    const readText = (): string => {
+      throw Object.assign(new Error('a folder'), { code: 'EISDIR' });
+    };
+    const { problems } = await loadPlan({ path: '', readText });
+    expect(problems.map(formatProblem)).toEqual(['error: the name of the plan file is empty']);
+  });
+
   test('that is no object says what a plan is', async () => {
     expect(await errorsOf('[1]')).toEqual([
       expect.stringContaining('a plan must be an object with "plan_id"'),

@@ -1,0 +1,17 @@
+/**
+ * A cancellation in words.
+ */
+interface Cancellation {
+  readonly actor: string;
+  readonly reason: string;
+}
+
+/** Reasons that say no more than that there is one. */
+const SAYS_NOTHING = /^cancell?ed(?: by (?:user|signal))?$/i;
+
+/** Says who canceled and why, each once: "canceled by ann: wrong branch", "canceled by ann". */
+export function canceledBy({ actor, reason }: Cancellation): string {
+  const why = reason.trim();
+  if (why === '' || SAYS_NOTHING.test(why)) return `canceled by ${actor}`;
+  return /^cancell?ed by /i.test(why) ? `${why} (${actor})` : `canceled by ${actor}: ${why}`;
+}
