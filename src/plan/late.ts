@@ -5,6 +5,7 @@
  * In a loaded plan they stand in the same texts as references to outputs and look like them: `${steps.~item.name}`. No
  * step has such an id, and what only looks like one is escaped, so that no value ever becomes a reference.
  */
+import { folderLeft } from './climbing.js';
 import type { Json, Plan, Step, Work } from './plan.js';
 import { quote } from './quote.js';
 import {
@@ -143,7 +144,7 @@ export function fillWork(work: Work, secrets: readonly string[], valueOf: OpenVa
       return {
         ...work,
         args: work.args.map((text) => filledArgument(text, put(text))),
-        cwd: put(work.cwd),
+        cwd: filledPath(work.cwd, put(work.cwd)),
         env: Object.fromEntries(
           Object.entries(work.env).map(([name, text]) => [
             name,
@@ -179,6 +180,12 @@ function filledArgument(template: string, text: string): string {
     throw new Unfit(`an argument would become an option: it begins with ${quote(text.slice(0, 20))}`);
   }
   return text;
+}
+
+function filledPath(template: string, path: string): string {
+  const folder = folderLeft(template, path);
+  if (folder === null) return path;
+  throw new Unfit(`a path would leave the folder ${quote(folder)}: it becomes ${quote(path.slice(0, 200))}`);
 }
 
 /** The worker takes exactly `${NAME}` for a secret: only the plan may ask for one, never a value. */

@@ -5,6 +5,7 @@
  * only looks like the beginning of one is escaped as `$${steps.`. So a variable's value, whatever it holds, never
  * becomes a reference: everything is put in once.
  */
+import { folderLeft } from './climbing.js';
 import type { CommandWork, Json, Plan, StepId, Work } from './plan.js';
 import { quote } from './quote.js';
 
@@ -92,7 +93,7 @@ export function commandFor(
       }
     }
     const args = work.args.map((text) => putArgument(text, put(text)));
-    return { kind: 'filled', work: { ...work, args, cwd: put(work.cwd), env: filledEnv } };
+    return { kind: 'filled', work: { ...work, args, cwd: putPath(work.cwd, put(work.cwd)), env: filledEnv } };
   } catch (error) {
     if (error instanceof Unfillable) return { kind: 'impossible', message: error.message };
     throw error;
@@ -128,6 +129,14 @@ function putArgument(template: string, text: string): string {
     );
   }
   return text;
+}
+
+function putPath(template: string, path: string): string {
+  const folder = folderLeft(template, path);
+  if (folder === null) return path;
+  throw new Unfillable(
+    `the path ${quote(template)} would leave the folder ${quote(folder)}: it becomes ${quote(path.slice(0, 200))}`,
+  );
 }
 
 function putOutputs(text: string, outputOf: Outputs): string {

@@ -83,6 +83,18 @@ describe('a command about to start', () => {
     expect(commandFor(PLAN, work({ args: [REF] }), outputs(values))).toEqual({ kind: 'impossible', message });
   });
 
+  test('keeps its folder below the one that the plan names', () => {
+    const inFolder = (cwd: string, value: string) =>
+      commandFor(PLAN, work({ cwd }), outputs({ 'a.v': value }));
+    expect(inFolder(`packages/${REF}`, '../..')).toEqual({
+      kind: 'impossible',
+      message:
+        'the path "packages/${steps.a.outputs.v}" would leave the folder "packages/": it becomes "packages/../.."',
+    });
+    expect(filled(inFolder(`packages/${REF}`, 'a/../b')).cwd).toBe('packages/a/../b');
+    expect(filled(inFolder(REF, '/srv/elsewhere')).cwd).toBe('/srv/elsewhere'); // the plan says: wherever it says
+  });
+
   test('may get a negative number, and a "-" that opens no argument', () => {
     expect(
       filled(commandFor(PLAN, work({ args: [REF, `--x=${REF}`] }), outputs({ 'a.v': -1.5 }))).args,

@@ -1,8 +1,9 @@
 /**
  * Puts variables into one text of a plan, by the rules of the slot it stands in.
  */
+import { folderLeft } from '../climbing.js';
 import { lateText } from '../late.js';
-import { quote } from '../quote.js';
+import { quote, quoteAll } from '../quote.js';
 import { escapeLiteral, type OutputReference } from '../references.js';
 import type { Findings, ProblemCode } from './diagnostics.js';
 import type { PlanPath } from './places.js';
@@ -22,6 +23,8 @@ export interface Spot {
   readonly shellEnv: ReadonlySet<string> | null;
   /** The text is one of `args`. */
   readonly isArgument: boolean;
+  /** The text is a path, of a folder or a program. */
+  readonly isPath: boolean;
   /** The text is a program, handed to an interpreter as an argument (`sh -c`, `node -e`). */
   readonly isScript: boolean;
   /** Names of its own that the text has. */
@@ -64,6 +67,7 @@ export class TextFiller {
     if (!text.includes('${')) return text;
     const filled =
       spot.shellEnv === null ? this.fillPlain(text, spot) : this.fillShellLine(text, spot, spot.shellEnv);
+    if (spot.isPath) this.refuseClimbing(text, filled, spot);
     this.characters += filled.length;
     if (filled.length <= MAX_TEXT && this.characters <= MAX_TOTAL) return filled;
     this.add('too-large', spot, `with its variables put in ${quote(text)} becomes too long`, USE_FILES);
@@ -102,6 +106,18 @@ export class TextFiller {
     }
     if (isEnvironment && before === '') this.refuseFalseSecret(literal, spot);
     return before + settled(literal);
+  }
+
+  private refuseClimbing(text: string, filled: string, spot: Spot): void {
+    const folder = folderLeft(text, filled);
+    if (folder === null) return;
+    const names = piecesOf(text, spot.locals).flatMap((piece) =>
+      piece.kind === 'variable' && !this.scope.vetted.has(piece.name) ? [piece.name] : [],
+    );
+    if (names.length === 0) return;
+    const message = `the path ${quote(text)} would leave the folder ${quote(folder)}: it becomes ${quote(filled)}`;
+    const hint = `declare ${quoteAll(names, 'and')} with a "pattern" or "enum" that allows it`;
+    this.add('bad-variable', spot, message, hint);
   }
 
   private plain(piece: Piece & { kind: 'literal' | 'malformed' }, spot: Spot): string {

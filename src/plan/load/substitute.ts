@@ -36,7 +36,7 @@ const UNTOUCHED = ['id', 'depends_on', 'provides', 'consumes', 'tags'];
 
 type Fields = Readonly<Record<string, unknown>>;
 /** All of a spot but for the place in it. */
-type Around = Omit<Spot, 'path' | 'slot' | 'isArgument' | 'isScript'> & {
+type Around = Omit<Spot, 'path' | 'slot' | 'isArgument' | 'isPath' | 'isScript'> & {
   readonly scriptIndex: number | null;
 };
 
@@ -163,6 +163,7 @@ function valueOf(
       locals: around.locals,
       shellEnv: isLine ? around.shellEnv : null,
       isArgument: field === 'args',
+      isPath: field === 'cwd' || (field === 'command' && around.shellEnv === null),
       isScript: field === 'args' && below[0] === around.scriptIndex,
     });
   };

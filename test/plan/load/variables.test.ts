@@ -7,6 +7,23 @@ const withArgs = (args: readonly string[], more: object = {}) => planWith([step(
 const argsOf = async (args: readonly string[], variables: Record<string, string>, more: object = {}) =>
   commandOf((await loaded(withArgs(args, more), { variables })).steps[0]).args;
 
+test.each([{ cwd: 'packages/${P}' }, { command: 'tools/${P}' }])(
+  'a value leads no path out of its folder: %o',
+  async (text) => {
+    const plan = planWith([step('a', text)]);
+    expect(await errorsOf(plan, { variables: { P: '../../etc' } })).toEqual([
+      expect.stringMatching(
+        /the path "(packages|tools)\/\$\{P\}" would leave the folder "(packages|tools)\/"/,
+      ),
+    ]);
+    expect(await errorsOf(plan, { variables: { P: 'api' } })).toEqual([]);
+    // Said to be good; begun by the variable.
+    const vetted = planWith([step('a', text)], { variables: { P: { enum: ['../../etc'] } } });
+    expect(await errorsOf(vetted, { variables: { P: '../../etc' } })).toEqual([]);
+    expect(await errorsOf(planWith([step('a', { cwd: '${P}' })]), { variables: { P: '/srv' } })).toEqual([]);
+  },
+);
+
 describe('substitution', () => {
   test('puts a value into an argument', async () => {
     expect(await argsOf(['--branch=${BRANCH}', 'x'], { BRANCH: 'topic' })).toEqual(['--branch=topic', 'x']);
