@@ -5,6 +5,7 @@ import { isSystemError } from '../activities/machine-trouble.js';
 import { PlanError, PlanwrightError } from '../client/errors.js';
 import type { Problem } from '../plan/load/diagnostics.js';
 import { SetupError } from '../server/setup-error.js';
+import { GitFailure } from '../tools/git/call.js';
 import { paintFor, type Paint } from './paint.js';
 import { neutralise } from './text/neutralise.js';
 import type { ExitCode, World } from './world.js';
@@ -46,6 +47,13 @@ function described(error: unknown): {
   if (error instanceof PlanwrightError) return error;
   if (error instanceof UsageError) return { message: error.message, remedies: error.remedies, code: 'usage' };
   if (error instanceof SetupError) return { message: error.message, remedies: [], code: 'setup' }; // its message holds them
+  if (error instanceof GitFailure) {
+    return {
+      message: error.message,
+      remedies: ['planwright doctor    says which git is in use'],
+      code: 'git',
+    };
+  }
   if (isServiceError(error)) {
     return {
       message: `the Temporal server did not answer: ${error.message}`,
@@ -76,6 +84,7 @@ const isServiceError = (error: unknown): error is Error =>
 /** What could not even be begun is 2, as wrong use is; a machine that does not do its part later is 1. */
 function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof UsageError) return 2;
+  if (error instanceof GitFailure && error.reason === 'not-installed') return 2;
   if (error instanceof SetupError) return 2; // found before anything was touched
   if (!(error instanceof PlanwrightError)) return 1;
   return error.code === 'no-worker' || error.code === 'unreadable-record' ? 1 : 2;

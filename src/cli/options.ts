@@ -37,6 +37,12 @@ export function reasonText(text: string): string {
   return text;
 }
 
+/** The name of something that comes to be by being named: a blank would, too. */
+export function nameText(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError('A name is needed.');
+  return text;
+}
+
 export const collect = (text: string, before: readonly string[]): readonly string[] => [...before, text];
 
 export const addPriority = (command: Command): Command =>

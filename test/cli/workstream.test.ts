@@ -85,6 +85,28 @@ test.each([
   expect([code, err]).toEqual([2, expect.stringContaining('It must say something.')]);
 });
 
+test.each([
+  ['breaker', 'open', ' ', '--reason', 'x'],
+  ['lease', 'show', ''],
+  ['lease', 'run', '', '--', 'true'],
+])('a name that says nothing is none: %s %s', async (...argv) => {
+  const { code, err } = await runAny(...argv);
+  expect([code, err]).toEqual([2, expect.stringContaining('A name is needed.')]);
+});
+
+test('a machine without git is told so, and that is no defect of ours', async () => {
+  const before = process.env['PATH'];
+  process.env['PATH'] = join(folder, 'no-programs');
+  try {
+    const { code, out, err } = await runAny('worktree', 'list', '--json');
+    expect([code, JSON.parse(out)]).toEqual([2, expect.objectContaining({ type: 'error', code: 'git' })]);
+    expect(err).toContain('install git');
+    expect(err).not.toContain('should not have');
+  } finally {
+    process.env['PATH'] = before;
+  }
+});
+
 test('a folder that is not there, and one without workstreams, are refused with a way out', async () => {
   const missing = await run('plan', 'nowhere');
   expect([missing.code, missing.err]).toEqual([

@@ -11,7 +11,7 @@ import {
 import { currentActor } from '../../client/start-plan.js';
 import type { ByHand } from '../../workstream/breaker.js';
 import { examples, paintOf, print, printJson, withLink, type Host } from '../command.js';
-import { addJson, reasonText } from '../options.js';
+import { addJson, nameText, reasonText } from '../options.js';
 import type { Paint } from '../paint.js';
 import { oneLine } from '../text/neutralise.js';
 import { localTime, plural, seconds } from '../text/time.js';
@@ -42,7 +42,7 @@ export function define(command: Command, host: Host): void {
   const show = command
     .command('show')
     .description('show how the breaker of a tool stands, and what changed it')
-    .argument('<tool>', TOOL);
+    .argument('<tool>', TOOL, nameText);
   addJson(show).action(async (tool: string, { json }: Options) =>
     exit(
       await withLink(world, async (link) => {
@@ -66,7 +66,7 @@ export function define(command: Command, host: Host): void {
     const move = command
       .command(what)
       .description(description)
-      .argument('<tool>', TOOL)
+      .argument('<tool>', TOOL, nameText)
       .requiredOption('--reason <text>', 'why, for the record', reasonText);
     addJson(move).action(async (tool: string, { json, reason }: Options) =>
       exit(

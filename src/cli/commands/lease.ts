@@ -12,7 +12,7 @@ import {
 } from '../../client/leases.js';
 import { currentActor } from '../../client/start-plan.js';
 import { examples, paintOf, print, printJson, withLink, type Host } from '../command.js';
-import { addJson, reasonText } from '../options.js';
+import { addJson, nameText, reasonText } from '../options.js';
 import type { Paint } from '../paint.js';
 import { oneLine } from '../text/neutralise.js';
 import { localTime, plural, seconds } from '../text/time.js';
@@ -41,7 +41,7 @@ export function define(command: Command, host: Host): void {
   const show = command
     .command('show')
     .description('show who holds a lease and who waits')
-    .argument('<name>', NAME);
+    .argument('<name>', NAME, nameText);
   addJson(show).action(async (text: string, { json }: Options) =>
     exit(
       await withLink(world, async (link) => {
@@ -55,7 +55,7 @@ export function define(command: Command, host: Host): void {
   const release = command
     .command('release')
     .description('take a lease away from whoever holds it; the next in the queue gets it')
-    .argument('<name>', NAME)
+    .argument('<name>', NAME, nameText)
     .requiredOption('--reason <text>', 'why, for the record', reasonText);
   addJson(release).action(async (text: string, { json, reason }: Options) =>
     exit(
@@ -72,7 +72,7 @@ export function define(command: Command, host: Host): void {
   command
     .command('run')
     .description('hold a lease while a command runs')
-    .argument('<name>', NAME)
+    .argument('<name>', NAME, nameText)
     .argument('<command...>', 'the command, behind "--"')
     .action(async (text: string, words: [string, ...string[]]) =>
       exit(
