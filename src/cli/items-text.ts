@@ -27,9 +27,10 @@ export function timesText({ work }: Step, record: StepRecord | null): string {
   return typeof rounds === 'number' ? `× ${rounds}` : `× up to ${work.repeat.maxRounds}`;
 }
 
-/** Says what a step that ended well came to, or is empty: `12 items`, `2 rounds`. */
+/** Says what a step that ended well came to, or is empty: `12 items`, `2 rounds`, `3 landed`. */
 export function cameTo({ work }: Step, { outputs }: StepRecord): string {
-  const { count: items, succeeded, rounds } = outputs;
+  const { count: items, succeeded, rounds, counts } = outputs;
+  if (work.kind === 'landing') return typeof counts === 'string' ? oneLine(counts) : '';
   if (work.kind === 'for_each' && typeof items === 'number') {
     const isWhole = typeof succeeded !== 'number' || succeeded === items;
     return isWhole ? plural(items, 'item') : `${count(succeeded)} of ${plural(items, 'item')}`;

@@ -96,7 +96,8 @@ async function* updates(world: FollowWorld, runId: string, end: End): AsyncGener
       }
       found = (await unlessLeft(world, () => watch.refresh(ANSWER_MS))) ?? NOTHING;
       if (Date.now() - liveAt >= LIVE_EVERY_MS && runsLong(watch.record)) {
-        live = (await unlessLeft(world, () => watch.describe(ANSWER_MS))).live;
+        const described = (await unlessLeft(world, () => watch.describe(ANSWER_MS))).live;
+        live = new Map([...described, ...(await unlessLeft(world, () => watch.landings(ANSWER_MS)))]);
         liveAt = Date.now();
         lookedAgain = true;
       }

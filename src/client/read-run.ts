@@ -35,7 +35,8 @@ export async function readRun(link: Link, runId: string): Promise<RunView> {
     throw new PlanwrightError('no-worker', `run "${runId}" is still receiving its plan`, [
       'try again in a moment',
     ]);
-  return { record: watch.record, live, quarantine: null };
+  const landings = await watch.landings(ANSWER_MS);
+  return { record: watch.record, live: new Map([...live, ...landings]), quarantine: null };
 }
 
 const closed = (link: Link, record: RunRecord): RunView => ({

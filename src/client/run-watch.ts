@@ -5,10 +5,17 @@ import type { Client } from '@temporalio/client';
 import type { LiveAttempt } from '../plan/live.js';
 import type { Plan } from '../plan/plan.js';
 import type { RunRecord, StepRecord } from '../plan/record.js';
+import type { LandingCounts } from '../landing/counts.js';
+import { LANDING_COUNTS_QUERY, landingId } from '../workflows/landing-api.js';
 import { askChanges, askPlan } from '../record/ask-run.js';
 import { legOf } from '../record/layout.js';
 import { mergeRecord, type LegPart } from '../record/legs.js';
 import { describeLeg, type Described } from './live-attempts.js';
+
+const standing = (startedAt: number | null, landing: LandingCounts): LiveAttempt => ({
+  ...{ number: 1, state: 'running', startedAt, nextAt: null, ended: [], lastFailure: null, worker: null },
+  landing,
+});
 
 interface WatchedLeg {
   readonly workflowId: string;
@@ -85,6 +92,32 @@ export class RunWatch {
   get record(): RunRecord | null {
     const parts = this.#legs.flatMap((leg) => leg.part ?? []);
     return this.#plan === null || parts.length === 0 ? null : mergeRecord(this.#plan, parts);
+  }
+
+  /** Asks the landings that run how they stand. One that does not answer is left out: it has just begun, or ended. */
+  async landings(withinMs: number): Promise<ReadonlyMap<string, LiveAttempt>> {
+    const launchedAt = new Map(
+      this.#legs.flatMap(({ steps }) =>
+        [...steps.values()].flatMap(({ id, state, launchedAt: at }) =>
+          state === 'running' ? [[id as string, at] as const] : [],
+        ),
+      ),
+    );
+    const open = (this.#plan?.steps ?? []).filter(
+      ({ id, work }) => work.kind === 'landing' && launchedAt.has(id),
+    );
+    const found = await Promise.all(
+      open.map(async ({ id }) => {
+        const workflow = this.#client.workflow.getHandle(landingId(this.#legs[0]!.workflowId, id));
+        const landing = await this.#client
+          .withDeadline(Date.now() + withinMs, () =>
+            workflow.query<LandingCounts | null>(LANDING_COUNTS_QUERY),
+          )
+          .catch(() => null);
+        return landing === null ? [] : [[id, standing(launchedAt.get(id) ?? null, landing)] as const];
+      }),
+    );
+    return new Map(found.flat());
   }
 
   /** Describes the workflows of the run: running steps may still belong to an earlier leg. */

@@ -86,6 +86,8 @@ export interface StepAttempt {
     readonly step_id: string;
     readonly step_name: string;
     readonly attempt: number | null;
+    /** Of a landing at work: how many patches stand where. */
+    readonly landing?: Readonly<Record<string, number>>;
   };
   /** Why the step ended without being run to its end. */
   readonly cause: string | null;
@@ -165,9 +167,14 @@ export function stepAttempts({ record, live }: RunView): StepAttempt[] {
     if (own === undefined) return [];
     const seen = attemptsSeen(step, own, live.get(step.id) ?? null);
     const base = { run_id: record.head.runId, sequence, tool_id: toolOf(step), ...NOT_KEPT };
-    return seen.length === 0
-      ? [untried(base, step, own)]
-      : seen.map((attempt) => tried(base, step, own, attempt, attempt === seen.at(-1)));
+    const landing = live.get(step.id)?.landing;
+    const attempts =
+      seen.length === 0
+        ? [untried(base, step, own)]
+        : seen.map((attempt) => tried(base, step, own, attempt, attempt === seen.at(-1)));
+    return landing === undefined
+      ? attempts
+      : attempts.map((one) => ({ ...one, metadata: { ...one.metadata, landing } }));
   });
 }
 

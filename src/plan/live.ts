@@ -21,6 +21,8 @@ export interface LiveAttempt {
   readonly lastFailure: string | null;
   /** The worker that had it last, or null. */
   readonly worker: string | null;
+  /** Of a landing: how many patches stand where (`src/landing/counts.ts`). */
+  readonly landing?: Readonly<Record<string, number>>;
 }
 
 /** One attempt; `startedAt` is null when that is not known to have happened, `ended` while it has not. */

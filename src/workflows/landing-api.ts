@@ -121,6 +121,8 @@ export interface LandingReport {
 
 /** Query `landing`: how it stands. */
 export const LANDING_QUERY = 'landing';
+/** Query `landingCounts`: the same in numbers, for who asks often. Null before the queue has begun. */
+export const LANDING_COUNTS_QUERY = 'landingCounts';
 /** Signal, and update: withdraws a patch that has not landed. The update says when that cannot be. */
 export const WITHDRAW_SIGNAL = 'withdraw';
 export interface WithdrawRequest {

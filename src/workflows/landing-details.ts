@@ -1,22 +1,26 @@
 /**
  * A landing as the Web UI shows it: a table in Markdown.
  */
+import { countsText, type LandingCounts } from '../landing/counts.js';
 import { resolvedText, type Fate } from '../landing/landing.js';
 import type { LandingInput, LandingReport } from './landing-api.js';
 
 /** The server takes 20,000 bytes; a longer queue is cut. */
 const MAX_ROWS = 60;
 
-/** Returns the details: what became of each patch so far, in landing order. */
+/** Returns the details: how it stands in numbers, and where each patch is, in landing order. */
 export function landingDetails(
   { branch, workstreams }: Pick<LandingInput, 'branch' | 'workstreams'>,
   { fates, gateRuns, gateRunsOmitted, tip, halt, canceled }: LandingReport,
+  numbers: LandingCounts,
+  atWork: ReadonlyMap<string, string>,
 ): string {
-  const counts = countsOf(fates) || 'nothing decided yet';
+  const counts = countsText(numbers) || 'no patch yet';
   const where = branch === '' ? 'without a branch' : `**${cell(branch.replace(/^refs\/heads\//, ''))}**`;
   const rows = workstreams.slice(0, MAX_ROWS).map((workstream) => {
     const fate = fates[workstream]?.fate;
-    return `| ${cell(workstream)} | ${fate?.kind ?? 'waiting'} | ${cell(fate === undefined ? '' : whyOf(fate))} |`;
+    const stand = atWork.get(workstream)?.replace('_', ' ') ?? fate?.kind ?? 'waiting';
+    return `| ${cell(workstream)} | ${stand} | ${cell(fate === undefined ? '' : whyOf(fate))} |`;
   });
   return [
     `${where} at \`${tip.slice(0, 12)}\`: ${counts}, ${gateRuns.length + gateRunsOmitted} gate runs${canceled ? '; canceled' : ''}`,

@@ -3,6 +3,7 @@
  */
 import { CancellationScope, isCancellation, rootCause } from '@temporalio/workflow';
 import type { Fate, Landing, LandingCommand, LandingEvent } from '../landing/landing.js';
+import { landingCounts, patchesAtWork, type LandingCounts } from '../landing/counts.js';
 import { take } from '../landing/take.js';
 import { gateActivities, gitActivities, resolveActivities } from './landing-activities.js';
 import type {
@@ -103,6 +104,20 @@ export class LandingQueue {
 
   #take(event: LandingEvent): void {
     for (const command of take(this.landing, event)) this.carryOut(command);
+  }
+
+  get counts(): LandingCounts {
+    const { input, landing, report } = this;
+    return landingCounts(landing, {
+      expected: input.workstreams.filter((id) => !this.#isKnown(id)).length,
+      conflicts: report.conflicts.length,
+      moves: input.branch !== '',
+    });
+  }
+
+  /** What is being done for patches that wait, by workstream. */
+  get atWork(): ReadonlyMap<string, string> {
+    return patchesAtWork(this.landing);
   }
 
   #isKnown(workstream: string): boolean {

@@ -14,11 +14,14 @@ import {
   patched,
   setCurrentDetails,
   setHandler,
+  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { LandingCounts } from '../landing/counts.js';
 import { newLanding } from '../landing/landing.js';
 import {
   ENDED_SIGNAL,
+  LANDING_COUNTS_QUERY,
   LANDING_EVENTS,
   LANDING_QUERY,
   WITHDRAW_SIGNAL,
@@ -28,6 +31,8 @@ import {
   type WithdrawRequest,
   type WorkstreamsEnded,
 } from './landing-api.js';
+import { RUN_STATE } from './attributes.js';
+import { whyNotAll } from './landing-outputs.js';
 import { landingDetails } from './landing-details.js';
 import { gitActivities } from './landing-activities.js';
 import { LandingQueue } from './landing-queue.js';
@@ -45,6 +50,7 @@ export async function landPatches(input: LandingInput): Promise<LandingReport> {
     void (queue === null ? early.push(tell) : tell(queue));
   const report = input.carried?.report ?? newReport();
   setHandler(defineQuery<LandingReport>(LANDING_QUERY), () => report);
+  setHandler(defineQuery<LandingCounts | null>(LANDING_COUNTS_QUERY), () => queue?.counts ?? null);
   setHandler(defineSignal<[WorkstreamsEnded]>(ENDED_SIGNAL), (ended) => told((to) => to.ended(ended)));
   setHandler(defineSignal<[WithdrawRequest]>(WITHDRAW_SIGNAL), ({ patch, reason }) =>
     told((to) => to.tell({ kind: 'withdrawn', patch, reason })),
@@ -73,8 +79,20 @@ export async function landPatches(input: LandingInput): Promise<LandingReport> {
     await continueAsNew<typeof landPatches>({ ...input, known: { patches: [], absent: {} }, carried });
   }
   queue.noteUndecided();
+  sayHowItEnded(input, report);
   await release(input);
   return report;
+}
+
+/** For the server's lists, where it was started with attributes. */
+function sayHowItEnded({ branch }: LandingInput, report: LandingReport): void {
+  if (workflowInfo().typedSearchAttributes.get(RUN_STATE) === undefined) return;
+  const state = report.canceled
+    ? 'canceled'
+    : whyNotAll(report, branch, []) === null
+      ? 'succeeded'
+      : 'failed';
+  upsertSearchAttributes([{ key: RUN_STATE, value: state }]);
 }
 
 /** Nothing waits for its gates any more. */
@@ -120,7 +138,7 @@ async function drive(queue: LandingQueue): Promise<void> {
   const { input, report } = queue;
   for (;;) {
     queue.takeIn();
-    setCurrentDetails(landingDetails(input, report));
+    setCurrentDetails(landingDetails(input, report, queue.counts, queue.atWork));
     if (queue.isAtRest) return;
     try {
       await condition(() => queue.hasNews);
@@ -130,7 +148,7 @@ async function drive(queue: LandingQueue): Promise<void> {
       await CancellationScope.nonCancellable(() => condition(() => queue.underWay === 0));
       queue.takeInMoves();
       report.canceled = true;
-      setCurrentDetails(landingDetails(input, report));
+      setCurrentDetails(landingDetails(input, report, queue.counts, queue.atWork));
       return;
     }
   }

@@ -7,10 +7,13 @@ import {
   patched,
   rootCause,
   startChild,
+  workflowInfo,
 } from '@temporalio/workflow';
+import type { SearchAttributePair } from '@temporalio/common';
 import { DEFAULT_POLICY } from '../landing/policy.js';
 import type { LandingWork, Step } from '../plan/plan.js';
 import type { Outcome } from '../plan/step-state.js';
+import { BRANCH, PLAN_ID, REPOSITORY, RUN_STATE } from './attributes.js';
 import { endOf } from './patches.js';
 import { LANDING_WORKFLOW, landingId, type LandingInput, type LandingReport } from './landing-api.js';
 import { workstreamsEnded } from './landing-news.js';
@@ -79,10 +82,25 @@ async function runChild(step: Step, input: LandingInput, started: () => void): P
       `Gates: ${gates.map(({ name }) => `\`${name}\``).join(', ') || 'none'}, at most ${policy.slots} trees at once`,
       `Workstreams: ${workstreams.length}`,
     ].join('  \n'),
+    typedSearchAttributes: attributesFor(branch),
     cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
   });
   started();
   return child.result();
+}
+
+/** Found by what its run is found by; a namespace that knows no attributes is given none. */
+function attributesFor(branch: string): SearchAttributePair[] {
+  const { typedSearchAttributes: ofRun } = workflowInfo();
+  const plan = ofRun.get(PLAN_ID);
+  if (plan === undefined) return [];
+  const repository = ofRun.get(REPOSITORY);
+  return [
+    { key: PLAN_ID, value: plan },
+    { key: RUN_STATE, value: 'running' },
+    ...(repository === undefined ? [] : [{ key: REPOSITORY, value: repository }]),
+    ...(branch === '' ? [] : [{ key: BRANCH, value: branch.replace(/^refs\/heads\//, '') }]),
+  ];
 }
 
 /** Workstreams that should have had a patch and have none. */

@@ -6,6 +6,7 @@ import {
   type Landing,
   type LandingCommand,
 } from '../../src/landing/landing.js';
+import { countsText, landingCounts, patchesAtWork } from '../../src/landing/counts.js';
 import { landingOrder } from '../../src/landing/order.js';
 import { DEFAULT_POLICY, type Policy } from '../../src/landing/policy.js';
 import { take } from '../../src/landing/take.js';
@@ -56,6 +57,19 @@ class Queue {
 }
 const GREEN = { lint: 'green', unit: 'green' } as const;
 const RED = { lint: 'green', unit: 'red' } as const;
+
+test('a landing in numbers: each patch is counted once, where it stands', () => {
+  const queue = new Queue(['a', 'b', 'c', patch('d', { dependsOn: ['late'] })], { slots: 2, minUse: 0.1 });
+  const counts = (): string =>
+    countsText(landingCounts(queue.landing, { expected: 1, conflicts: 1, moves: true }));
+  expect(counts()).toBe('2 in gate, 2 waiting, 1 to come, 1 conflict');
+  queue.gate('base+a', GREEN);
+  expect(counts()).toBe('1 approved, 1 in gate, 2 waiting, 1 to come, 1 conflict');
+  queue.tell({ kind: 'landed' });
+  queue.tell({ kind: 'withdrawn', patch: 'c', reason: 'not now' });
+  expect(counts()).toBe('1 landed, 1 in gate, 1 waiting, 1 to come, 1 withdrawn, 1 conflict');
+  expect([...patchesAtWork(queue.landing)]).toEqual([['b', 'in_gate']]);
+});
 
 describe('a landing queue', () => {
   test('gates later patches on the expected tip while the first is still running', () => {

@@ -6,6 +6,7 @@ import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activ
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { SearchAttributePair } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { findEnded } from '../../src/activities/find-ended.js';
 import { requestCancel } from '../../src/activities/request-cancel.js';
@@ -31,6 +32,11 @@ export interface HeldCommand {
   readonly stopped: Promise<void>;
 }
 
+export type StartOptions = Partial<RunInput> & {
+  readonly id?: string;
+  readonly attributes?: SearchAttributePair[];
+};
+
 export interface Engine {
   readonly client: Client;
   /** Commands end at once and well, but for steps and items named `held…`, which wait for the test, and `lost…`, whose first try is lost. */
@@ -41,7 +47,7 @@ export interface Engine {
   readonly started: string[];
   /** Resolves once a step of a run has succeeded. */
   reached(runId: string, step: string): Promise<void>;
-  start(plan: Plan, options?: Partial<RunInput> & { id?: string }): Promise<WorkflowHandle>;
+  start(plan: Plan, options?: StartOptions): Promise<WorkflowHandle>;
   close(): Promise<void>;
 }
 
@@ -191,7 +197,7 @@ const outputsOf = (task: CommandTask): CommandDone['outputs'] =>
 async function startRun(
   client: Client,
   plan: Plan,
-  { id = `run-${process.pid}-${(serial += 1)}`, ...rest }: Partial<RunInput> & { id?: string } = {},
+  { id = `run-${process.pid}-${(serial += 1)}`, attributes = [], ...rest }: StartOptions = {},
 ): Promise<WorkflowHandle> {
   const chunks = chunksOf(packPlan(plan));
   const origin = {
@@ -217,6 +223,7 @@ async function startRun(
     taskQueue: 'planwright',
     workflowId: id,
     args: [input],
+    typedSearchAttributes: attributes,
   });
   for (const [index, text] of chunks.entries())
     if (index > 0) await handle.executeUpdate('addChunk', { args: [{ index, text }] });

@@ -1,5 +1,6 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import { RunWatch } from '../../src/client/run-watch.js';
 import type { StepRecord } from '../../src/plan/record.js';
 import { DEFAULT_POLICY } from '../../src/landing/policy.js';
 import {
@@ -10,6 +11,7 @@ import {
   type LandingReport,
 } from '../../src/workflows/landing-api.js';
 import type { StepId } from '../../src/plan/plan.js';
+import { BRANCH, PLAN_ID, REPOSITORY, RUN_STATE } from '../../src/workflows/attributes.js';
 import { openEngine, statesOf, stepsOf, type Engine } from './engine.js';
 import { setOf, Shop, STYLE, UNIT } from './landing-stand-in.js';
 
@@ -260,6 +262,39 @@ describe('a landing that is canceled', () => {
     });
     expect((await handle.describe()).status.name).toBe('CANCELLED');
   });
+});
+
+test('how a landing stands is known while it goes on, and where its patches are in the Web UI', async () => {
+  shop.holdsGates = ({ tree }) => tree === 'base+ws-a';
+  const handle = await engine.start(await setOf({ a: [], b: ['a'], 'c-conflicts': ['a'] }));
+  const held = await shop.heldGates.next();
+  const watch = new RunWatch(engine.client, handle.workflowId);
+  const standing = async (): Promise<unknown> => {
+    await watch.refresh(10_000);
+    return (await watch.landings(10_000)).get('landing')?.landing;
+  };
+  const details = (): Promise<string> =>
+    child(handle).query<string>('__temporal_workflow_metadata').then(JSON.stringify);
+  await expect.poll(standing).toMatchObject({ landed: 0, in_gate: 1, waiting: 2, conflicts: 0 });
+  expect(await details()).toContain('1 in gate, 2 waiting, ');
+  expect(await details()).toContain('| ws-a | in gate |');
+  held.go();
+  await over(handle);
+  expect(await details()).toContain('2 landed, 1 quarantined, 1 conflict, ');
+  await watch.refresh(10_000);
+  expect([...(await watch.landings(10_000))]).toEqual([]);
+});
+
+test('a landing is found by what its run is found by, and by its end', async () => {
+  const attributes = [
+    { key: PLAN_ID, value: 'SET' },
+    { key: REPOSITORY, value: '/repo' },
+  ];
+  const handle = await engine.start(await setOf({ a: [], 'b-red': [] }), { attributes });
+  await over(handle);
+  const { typedSearchAttributes: found } = await child(handle).describe();
+  const values = [PLAN_ID, REPOSITORY, BRANCH, RUN_STATE].map((key) => found.get(key));
+  expect(values).toEqual(['SET', '/repo', 'main', 'failed']);
 });
 
 test('a patch that is withdrawn does not land, and is no failure', async () => {

@@ -1,6 +1,7 @@
 /**
  * One step of a run in one line.
  */
+import { countsText } from '../../landing/counts.js';
 import { causeText } from '../../plan/failure-words.js';
 import type { LiveAttempt } from '../../plan/live.js';
 import type { Step } from '../../plan/plan.js';
@@ -75,6 +76,7 @@ function runningLine(
   }
   const tries = step.retry.maxAttempts;
   if (live === null) return { note: '' };
+  if (live.landing !== undefined) return { note: countsText(live.landing) || 'waits for patches' };
   const which = `attempt ${live.number} of ${tries}`;
   const why = live.lastFailure === null ? '' : `: ${oneLine(live.lastFailure)}`;
   if (live.state === 'backing-off') {
