@@ -79,7 +79,13 @@ const remedyLines = (remedies: readonly string[]): string =>
   remedies.map((remedy) => `  ${neutralise(remedy)}\n`).join('');
 
 const isServiceError = (error: unknown): error is Error =>
-  error instanceof Error && error.name === 'ServiceError';
+  error instanceof Error && (error.name === 'ServiceError' || isGrpcError(error));
+
+/** As the connection throws it, where no client of ours stood between. */
+const isGrpcError = (error: Error): boolean =>
+  typeof (error as { readonly code?: unknown }).code === 'number' &&
+  'details' in error &&
+  'metadata' in error;
 
 /** What could not even be begun is 2, as wrong use is; a machine that does not do its part later is 1. */
 function exitCodeOf(error: unknown): ExitCode {

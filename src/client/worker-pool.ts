@@ -219,6 +219,7 @@ async function beatsOf(client: Client): Promise<Beat[] | null> {
         const identity = beat?.workerIdentity ?? '';
         if (!beat || !identity.startsWith(PREFIX)) continue;
         const slots = beat.activityTaskSlotsInfo;
+        const [used, free] = [slots?.currentUsedSlots ?? 0, slots?.currentAvailableSlots ?? 0];
         beats.push({
           identity,
           pid: pidOf(identity),
@@ -226,9 +227,9 @@ async function beatsOf(client: Client): Promise<Beat[] | null> {
           status: Number(beat.status ?? 0),
           startedAt: timeOf(beat.startTime),
           heardAt: timeOf(beat.heartbeatTime),
-          takesSteps: (beat.activityPollerInfo?.currentPollers ?? 0) > 0,
-          used: slots?.currentUsedSlots ?? 0,
-          free: slots?.currentAvailableSlots ?? 0,
+          // One that is full asks for none until it has room again, but it does not rest.
+          takesSteps: (beat.activityPollerInfo?.currentPollers ?? 0) > 0 || (used > 0 && free === 0),
+          ...{ used, free },
         });
       }
       nextPageToken = page.nextPageToken.length > 0 ? page.nextPageToken : undefined;
