@@ -1,6 +1,8 @@
 /**
  * Who knows the older system finds the way: by what they type, and by docs/migrating.md.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { commands } from '../../src/cli/commands.js';
 import { main } from '../../src/cli/main.js';
@@ -93,4 +95,70 @@ test('every flag of the older commands is on the page', () => {
     ...['--branch', '--dir', '--only', '--no-commit', '--agents', '--job-file', '--job-id'],
   ];
   for (const flag of flags) expect(page).toMatch(new RegExp(`${flag}\\b`));
+});
+
+// The facts about the older system lie beside the real old files, where those are.
+const reference = process.env['PLANWRIGHT_REFERENCE_DATA'];
+
+describe.skipIf(reference === undefined)('every row of what is known of the older commands', () => {
+  const facts = reference === undefined ? '' : readFileSync(join(reference, '..', 'commands.md'), 'utf8');
+  /** Chapter 7 is what was announced and never was. */
+  const sections = facts.split(/^## 7\./m)[0]!.split(/^### /m);
+  const inTicks = (text: string): string[] => [...text.matchAll(/`([^`]+)`/g)].map(([, name]) => name!);
+  const rows = sections.flatMap((section) => {
+    const heading = section.split('\n', 1)[0]!;
+    const cells = section.split('\n').flatMap((line) => inTicks(/^\|([^|]*)\|/.exec(line)?.[1] ?? ''));
+    return [...new Set([...inTicks(heading), ...cells])].map((name) => ({ heading, name }));
+  });
+  const FLAG = /^-[-\w]+/;
+
+  test('is found: scripts, and flags of five of them', () => {
+    expect(rows.length).toBeGreaterThan(30);
+    expect(new Set(rows.filter(({ name }) => FLAG.test(name)).map(({ heading }) => heading)).size).toBe(6);
+  });
+
+  test.each(rows.filter(({ name }) => !FLAG.test(name)))('"$name" is on the page', ({ name }) => {
+    expect(page).toContain(name);
+  });
+
+  test.each(rows.filter(({ name }) => FLAG.test(name)))(
+    '"$name" of $heading is a flag of the new command, or the page says what stands for it',
+    async ({ heading, name }) => {
+      const [script] = inTicks(heading);
+      const flag = FLAG.exec(name)![0];
+      const row = page
+        .split('\n')
+        .find(
+          (line) =>
+            line.includes(flag) && (script === undefined || line.includes(script) || /^\| `--/.test(line)),
+        );
+      expect(row, `the page has no row with ${flag}`).toBeDefined();
+      if (script === undefined || !row!.includes('| the same')) return;
+      const world = aWorld();
+      expect(await main([...commandIn(newNameOf(script)!), '--help'], world)).toBe(0);
+      expect(world.out.text()).toMatch(new RegExp(`${flag}\\b`));
+    },
+  );
+
+  test('each operation by hand, and each call of the library, is on the page', () => {
+    const operations = /^## 5\.[^\n]*\n+([^.]*)\./m
+      .exec(facts)![1]!
+      .split(',')
+      .map((text) =>
+        text
+          .replace(/\([^)]*\)|—.*/gs, '')
+          .replace(/\s+/g, ' ')
+          .trim(),
+      );
+    const calls = inTicks(sections.find((section) => section.startsWith('1.2'))!).filter((name) =>
+      /^[a-z]+_[a-z_]+$/.test(name),
+    );
+    expect(operations.length).toBeGreaterThan(7);
+    expect(calls.length).toBeGreaterThan(8);
+    const words = page.toLowerCase();
+    for (const name of [...operations, ...calls.filter((name) => !KEYS.includes(name))])
+      expect(words).toContain(name.replace(/^list /, '').toLowerCase());
+  });
+  /** Of what calls return, not calls. */
+  const KEYS = ['tool_id', 'exit_code', 'event_type'];
 });
