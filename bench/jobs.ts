@@ -1,6 +1,6 @@
 /**
  * What a long queue of jobs costs: `node scripts/run-ts.mjs bench/jobs.ts`. `JOBS` (2000) are queued, `PAST` (10000) have ended
- * before; `RUN` (20) of the queued ones are run for the order of their start. Prints one line for each figure.
+ * before; `RUN` (24) of the queued ones are run for the order of their start. Prints one line for each figure.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,15 +10,15 @@ import { listJobs, queueStats } from '../src/client/jobs/list-jobs.js';
 import { prepareObject } from '../src/client/jobs/prepare-jobs.js';
 import { submitJobs } from '../src/client/jobs/submit-jobs.js';
 import { readJob } from '../src/client/jobs/read-job.js';
-import { setWorkers } from '../src/client/jobs/workers.js';
+import { sealQueue, setWorkers } from '../src/client/jobs/workers.js';
 import { openLink } from '../src/client/open-link.js';
 import { PRIORITIES } from '../src/job/job.js';
 import type { Priority } from '../src/plan/plan.js';
-import { jobWorkflowId, queueWorkflowId } from '../src/workflows/job-api.js';
+import { queueWorkflowId } from '../src/workflows/job-api.js';
 import { Planwright } from './programs.js';
 
 const count = (name: string, otherwise: number): number => Number(process.env[name] ?? otherwise);
-const [JOBS, PAST, RUN] = [count('JOBS', 2_000), count('PAST', 10_000), count('RUN', 20)];
+const [JOBS, PAST, RUN] = [count('JOBS', 2_000), count('PAST', 10_000), count('RUN', 24)];
 
 const folder = mkdtempSync(join(tmpdir(), 'planwright-bench-jobs-'));
 const home = join(folder, 'home');
@@ -43,9 +43,14 @@ const document = (id: string, script = 'true'): object => ({
 async function main(): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const link = openLink({ env: ours.env });
-  const prepare = async (ids: readonly string[], queue: string, priority: Priority) => {
+  const prepare = async (
+    ids: readonly string[],
+    queue: string,
+    priority: Priority,
+    dependsOn: readonly string[] = [],
+  ) => {
     const jobs = await Promise.all(
-      ids.map((id) => prepareObject(document(id), { home, cwd: folder, queue, priority })),
+      ids.map((id) => prepareObject(document(id), { home, cwd: folder, queue, priority, dependsOn })),
     );
     return { queue, jobs: jobs.flatMap((one) => one.jobs), warnings: [] };
   };
@@ -57,10 +62,12 @@ async function main(): Promise<void> {
     // One more, so that nothing is measured that happens only once.
     await submitJobs(link, await prepare(['warm'], 'warm', 'normal'));
 
-    const each = JOBS / PRIORITIES.length;
+    // The least urgent first, and of the others so few that all four are among those that are run.
+    const few = Math.max(1, Math.floor(RUN / PRIORITIES.length));
     let submitting = 0;
     for (const priority of [...PRIORITIES].reverse()) {
-      const batch = await prepare(ids(priority, each), 'bench', priority);
+      const many = priority === 'low' ? JOBS - few * (PRIORITIES.length - 1) : few;
+      const batch = await prepare(ids(priority, many), 'bench', priority);
       submitting += (await timed(() => submitJobs(link, batch))).took;
     }
     tell(`submit, ${JOBS} jobs in 4 batches`, JOBS / submitting, 'jobs/s');
@@ -98,18 +105,15 @@ async function main(): Promise<void> {
     console.log(`order of start: ${order.join(' ')}`);
 
     if (PAST === 0) return;
-    const client = await link.client();
-    const past = await prepare(ids('past', PAST), 'past', 'normal');
-    await submitJobs(link, past);
-    for (let at = 0; at < PAST; at += 50) {
-      const ends = past.jobs.slice(at, at + 50).map(({ input }) => {
-        return client.workflow.getHandle(jobWorkflowId('past', input.job.id)).terminate('past');
-      });
-      await Promise.all(ends);
+    // Real ends of real workflows, and no command: each waits for a job that nobody submits.
+    for (let at = 0; at < PAST; at += JOBS) {
+      const batch = await prepare(ids(`past-${at}`, Math.min(JOBS, PAST - at)), 'past', 'normal', ['nobody']);
+      await submitJobs(link, batch);
+      await sealQueue(link, 'past');
     }
     for (;;) {
       const stats = await timed(() => queueStats(link, 'past'));
-      if (stats.value.queue.cancelled < PAST) {
+      if (stats.value.queue.failed < PAST) {
         await sleep(500);
         continue;
       }

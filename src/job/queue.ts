@@ -39,6 +39,8 @@ export interface QueueState {
   /** So long a job waits for one that nobody has submitted. */
   readonly unknownMs: number;
   readonly jobs: readonly QueuedJob[];
+  /** What jobs are still to be told. */
+  readonly told?: readonly Told[];
 }
 
 export const newQueue = (name: string): QueueState => ({
@@ -88,7 +90,7 @@ export class JobQueue {
   #sealing = false;
   readonly #told: Told[] = [];
 
-  constructor({ name, places, ageingMs, unknownMs, jobs }: QueueState) {
+  constructor({ name, places, ageingMs, unknownMs, jobs, told = [] }: QueueState) {
     this.name = name;
     this.places = places;
     this.ageingMs = ageingMs;
@@ -96,11 +98,12 @@ export class JobQueue {
     this.#jobs = new Map();
     for (const job of jobs) this.#set(job);
     for (const job of jobs) this.#lookOutside(job);
+    this.#told.push(...told);
   }
 
   state(): QueueState {
     const { name, places, ageingMs, unknownMs } = this;
-    return { name, places, ageingMs, unknownMs, jobs: [...this.#jobs.values()] };
+    return { name, places, ageingMs, unknownMs, jobs: [...this.#jobs.values()], told: this.#told };
   }
 
   get size(): number {
@@ -123,8 +126,7 @@ export class JobQueue {
   first(most: number, states: readonly string[]): { readonly ids: string[]; readonly known: number } {
     const jobs = [...this.#jobs.values()].filter(
       ({ state }) =>
-        state !== 'told-off' &&
-        (states.length === 0 || states.includes(state === 'held' ? 'waiting' : state)),
+        states.length === 0 || states.includes(state === 'held' || state === 'told-off' ? 'waiting' : state),
     );
     jobs.sort((a, b) => (isBefore(a, a.rank, b, b.rank) ? -1 : 1));
     return { ids: jobs.slice(0, most).map(({ id }) => id), known: jobs.length };

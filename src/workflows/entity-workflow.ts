@@ -53,7 +53,8 @@ export class EntityWorkflow {
   }
 }
 
-function isLong(): boolean {
+/** Whether a successor is due. */
+export function isLong(): boolean {
   const { historyLength, continueAsNewSuggested } = workflowInfo();
   return historyLength >= MAX_EVENTS || continueAsNewSuggested;
 }

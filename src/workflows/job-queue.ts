@@ -18,7 +18,7 @@ import {
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/api.js';
 import { JobQueue, type JobAsk, type JobNews } from '../job/queue.js';
-import { EntityWorkflow } from './entity-workflow.js';
+import { EntityWorkflow, isLong } from './entity-workflow.js';
 import {
   ASK_PLACE_SIGNAL,
   ASK_PLACES_SIGNAL,
@@ -87,8 +87,9 @@ class Keeper {
   /** Does what the rules ask for now. An update calls it itself, so that all it causes comes before its answer, also in a replay. */
   #step(): void {
     this.#queue.grant(Date.now());
-    for (const { job, news } of this.#queue.takeTold(Math.max(0, MOST_SENDING - this.#sending)))
-      this.#tell(job, news);
+    // What is not told by then, the successor tells: it can only take over when nothing is on its way.
+    const room = isLong() ? 0 : Math.max(0, MOST_SENDING - this.#sending);
+    for (const { job, news } of this.#queue.takeTold(room)) this.#tell(job, news);
     this.#find();
     void this.#watchDeadlines();
     void this.#look();
@@ -179,7 +180,7 @@ class Keeper {
         .catch(() => this.#forget(id, execution))
         .then(() => {
           this.#sending -= 1;
-          if (this.#queue.hasTold) this.#entity.news();
+          if (this.#queue.hasTold && !isLong()) this.#entity.news();
         }),
     );
   }

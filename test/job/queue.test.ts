@@ -65,7 +65,7 @@ describe('order', () => {
     q.end('low', 'failed');
     const counts = ['waiting', 'queued', 'running', 'told-off'] as const;
     expect(counts.map((state) => q.queue.count(state))).toEqual([0, 2, 0, 1]);
-    expect(q.queue.first(9, [])).toEqual({ ids: ['a', 'b'], known: 2 });
+    expect(q.queue.first(9, [])).toEqual({ ids: ['a', 'b', 'below'], known: 3 }); // it was told off and has not ended
   });
 
   test('no more than the places run, and a place that is free goes to the next', () => {
@@ -258,6 +258,7 @@ test('news are taken so many at a time, and none is lost', () => {
   q.queue.grant(0);
   expect(q.queue.takeTold(2).map(({ job }) => job.id)).toEqual(['a', 'b']);
   expect(q.queue.hasTold).toBe(true);
+  expect(new JobQueue(q.queue.state()).takeTold().map(({ job }) => job.id)).toEqual(['c']);
   expect(q.queue.takeTold(2).map(({ job }) => job.id)).toEqual(['c']);
   expect(q.queue.hasTold).toBe(false);
 });

@@ -114,6 +114,7 @@ async function announce(client: Client, queue: string, asks: readonly JobAsk[]):
       args: [input],
       memo: { places: 0 },
       staticSummary: `jobs of the queue ${queue}`.slice(0, 200),
+      priority: { priorityKey: 1 }, // all jobs wait for it
       signal: ASK_PLACES_SIGNAL,
       signalArgs: [asks],
     }),
@@ -212,6 +213,8 @@ async function start(
         args: [whole],
         memo: { ...memo },
         staticSummary: `${job.tool}: ${job.id}`.slice(0, 200),
+        // Its own beginning comes before those of jobs that are less urgent.
+        priority: { priorityKey: rankOf(priority) + 1 },
         typedSearchAttributes: [
           { key: RUN_STATE, value: dependsOn.length === 0 ? 'queued' : 'waiting' },
           { key: TOOL, value: job.tool },

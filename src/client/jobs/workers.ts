@@ -71,6 +71,7 @@ export async function toldQueue<Args extends [SetWorkersRequest] | [number] | []
           args: [input],
           memo: { places },
           staticSummary: `jobs of the queue ${queue}`,
+          priority: { priorityKey: 1 },
         }),
       }),
     ),
