@@ -6,7 +6,7 @@ import { cancelRun } from '../client/control.js';
 import type { Link } from '../client/link.js';
 import { currentActor } from '../client/start-plan.js';
 import { runStatus } from '../client/views.js';
-import { webUiOf } from '../client/web-ui.js';
+import { webUiIfThere } from '../client/web-ui.js';
 import { readQuarantine } from '../record/notes.js';
 import { paintOf, print, printJsonLine, tellTo } from './command.js';
 import { programName } from './program-name.js';
@@ -43,10 +43,7 @@ export async function followToEnd(
     const status = runStatus({ record, live: new Map(), quarantine });
     if (options.json) printJsonLine(world, { type: 'result', ...status });
     else {
-      const webUi = await link
-        .target()
-        .then((target) => webUiOf(target, runId))
-        .catch(() => null);
+      const webUi = await webUiIfThere(link, runId);
       const report = finalReport(
         { record, quarantined: quarantine !== null },
         { home: link.home, paint: paintOf(world), program: programName(world.env), webUi },

@@ -410,6 +410,7 @@ test('when the server is down, records answer; open runs are neither lost nor pr
   });
   expect((await shop.run('show', closedRun)).out).toContain('✔ succeeded');
   expect(jsonLines((await shop.run('events', closedRun, '--json')).out)).toHaveLength(5);
+  expect((await shop.run('watch', closedRun)).out).toContain('✔ succeeded'); // and no server is started for it
   expect(await shop.run('show', openRun)).toMatchObject({
     code: 2,
     err: expect.stringContaining('planwright up') as string,

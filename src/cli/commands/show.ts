@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { findRun } from '../../client/list-runs.js';
 import { readRun } from '../../client/read-run.js';
 import { runStatus, stepAttempts, type RunView } from '../../client/views.js';
-import { webUiOf } from '../../client/web-ui.js';
+import { webUiIfThere } from '../../client/web-ui.js';
 import { dollars } from '../../plan/budget.js';
 import type { RunHead, StepRecord } from '../../plan/record.js';
 import { underQuarantine } from '../../record/run-record.js';
@@ -47,11 +47,7 @@ async function show(world: World, run: string, { all, json }: Options): Promise<
       printJson(world, { ...runStatus(view), steps: stepAttempts(view) });
       return 0;
     }
-    // Asked only where it is known already: a record answers without a server.
-    const webUi =
-      (await link.clientIfThere().catch(() => null)) === null
-        ? null
-        : webUiOf(await link.target(), view.record.head.runId);
+    const webUi = await webUiIfThere(link, view.record.head.runId);
     const paint = paintOf(world);
     const { record } = view;
     print(
