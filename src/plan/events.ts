@@ -186,6 +186,11 @@ class Drafts {
       });
   }
 
+  #resetsOf(step: string): readonly number[] {
+    const manual = this.#record.head.manual ?? [];
+    return manual.flatMap((one) => (one.step === step && one.action === 'reset' ? [one.at] : []));
+  }
+
   #couldAbort(record: StepRecord): boolean {
     const step = this.#stepOf.get(record.id);
     return (
@@ -211,21 +216,26 @@ class Drafts {
       this.#add('tool_wait', Math.min(since, limit, this.#abortedAt), behind, `${record.id} ${since}`, data);
     }
     const attempts = attemptsSeen(step, record, this.#beside.live?.get(record.id) ?? null);
-    for (const { number, startedAt, ended } of attempts) {
+    const resets = this.#resetsOf(record.id);
+    for (const [index, { number, startedAt, ended }] of attempts.entries()) {
       const own = {
         step_id: record.id,
         step_attempt_id: attemptId(this.#record.head.runId, record.id, number),
       };
       const key = `${record.id} ${number}`;
       if (startedAt !== null) {
-        const at = Math.min(Math.max(startedAt, record.launchedAt ?? 0), limit, this.#abortedAt);
+        // Attempts before a reset by hand are of a launch that the record no longer names.
+        const launchedAt = resets.some((at) => startedAt < at) ? 0 : (record.launchedAt ?? 0);
+        const at = Math.min(Math.max(startedAt, launchedAt), limit, this.#abortedAt);
         const data = { ...own, sequence, tool_id: toolOf(step), attempt: number };
-        last = this.#add('step_started', at, behind, key, data, record.launchedAt ?? 0);
+        last = this.#add('step_started', at, behind, key, data, launchedAt);
         this.#starts.push(last);
         behind = [last];
       }
       if (ended === null) continue;
-      const willRetry = ended !== attempts.at(-1)?.ended || isToBeRetried(record, step, ended);
+      const next = attempts[index + 1]?.startedAt ?? Infinity;
+      const wasReset = resets.some((at) => ended.endedAt <= at && at <= next);
+      const willRetry = !wasReset && (ended !== attempts.at(-1)?.ended || isToBeRetried(record, step, ended));
       last = this.#addOutcome(record, step, ended, Math.min(ended.endedAt, limit), behind, willRetry, {
         ...own,
         attempt: number,

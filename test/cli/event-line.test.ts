@@ -28,6 +28,7 @@ test('a cancellation is said once', () => {
   expect(line('run_canceled', { reason: 'terminated: by hand', actor: null })).toMatch(
     /run canceled: terminated: by hand$/,
   );
+  expect(line('step_canceled', { step_id: 'a' })).toMatch(/a {2}canceled$/);
   expect(line('step_canceled', { step_id: 'a', reason: 'canceled by ann: no' })).toMatch(
     /a {2}canceled by ann: no$/,
   );

@@ -243,6 +243,37 @@ test('a result used again succeeded without a start', () => {
   expect(events[2]!.data).toMatchObject({ step_attempt_id: null, reused_from: 'plan-a-0' });
 });
 
+test('what a step did before it was reset by hand is told at its time, and ended for good there', () => {
+  const plan = aPlan([aStep('a')]);
+  // launchedAt is that of the second launch: the record has no other.
+  const steps = [
+    aStepRecord('a', 'succeeded', {
+      launchedAt: sec(40),
+      endedAt: sec(42),
+      attempts: [failed(1, sec(1), sec(2)), failed(2, sec(3), sec(4)), succeeded(3, sec(40), sec(42))],
+    }),
+  ];
+  const reset = { step: 'a', action: 'reset', force: false, clearRetries: true } as const;
+  const manual = [{ ...reset, reason: 'the key was missing', actor: 'ann', at: sec(40) }];
+  const events = eventsOf(aRecord(plan, steps, { manual }));
+  expect(
+    events.map((event) => `${brief(event)} ${Date.parse(event.timestamp) / 1000 - sec(0) / 1000}`),
+  ).toEqual([
+    'run_created 0',
+    'run_started 0',
+    'step_started a 1 1',
+    'step_failed a 1 2',
+    'step_retry a 2 2',
+    'step_started a 2 3',
+    'step_failed a 2 4',
+    'manual_action a 40',
+    'step_started a 3 40',
+    'step_succeeded a 3 42',
+    'run_completed 60',
+  ]);
+  expect(events.filter(({ data }) => data['will_retry'] === true)).toHaveLength(1);
+});
+
 test('quarantine is the last event of the run that it is laid on', () => {
   const quarantine = { reason: 'bad base', actor: 'me', at: sec(100) };
   const record = aRecord(aPlan([aStep('a')]), [done('a', sec(1), sec(2))], { state: 'failed' });

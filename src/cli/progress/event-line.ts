@@ -94,7 +94,7 @@ function describe(
       // The reason says it itself where a person canceled the step or the run.
       return {
         mark: yellow(marks.canceled),
-        words: reason.startsWith('canceled') ? reason : `canceled: ${reason}`,
+        words: reason === '' || reason.startsWith('canceled') ? reason || 'canceled' : `canceled: ${reason}`,
       };
     case 'plan_aborted':
       return { mark: red(marks.failed), words: `aborted: ${reason}` };
