@@ -106,6 +106,19 @@ describe('the branch', () => {
     expect(git('rev-parse', 'feature/sync~1')).toBe(tip);
   });
 
+  test('is not begun for a remote that was named and is not there, nor for issues of no repository', async () => {
+    bundle('ws-new');
+    const nowhere = await sync(...BRANCH, '--remote', 'nosuch');
+    expect([nowhere.code, nowhere.err]).toEqual([2, expect.stringContaining('there is no remote "nosuch"')]);
+    const slip = await sync(...BRANCH, '--issues', '--repo', 'a/b/c');
+    expect([slip.code, slip.err]).toEqual([
+      2,
+      expect.stringContaining('"a/b/c" is no name of a repository: <owner>/<name>'),
+    ]);
+    expect(git('branch', '--list', 'feature/*')).toBe('');
+    expect((await sync(...BRANCH, '--remote', 'nosuch', '--no-push')).code).toBe(0);
+  });
+
   test('is never the default one, nor one that is checked out', async () => {
     const standard = await sync('--branch', 'main');
     expect([standard.code, standard.err]).toEqual([

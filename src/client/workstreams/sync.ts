@@ -66,6 +66,12 @@ export async function syncSet(link: Link, prepared: PreparedSet, request: SyncRe
   const place = await syncBranch(prepared.root, request.branch ?? `feature/ws-sync-${stamp}`, request.remote);
   const { repository, branch, remote } = place;
   const top = await realpath(repository.workTree!);
+  // Nobody needs an "origin"; a remote that was named is one that is meant.
+  if (remote === null && request.push && request.remote !== 'origin')
+    throw new PlanwrightError('bad-request', `there is no remote "${request.remote}"`, [
+      `git remote add ${request.remote} <address>`,
+      'or push nothing: --no-push',
+    ]);
   const bundles = await Promise.all(
     prepared.set.bundles.map(async (bundle) => {
       const file = await realpath(resolve(request.cwd, bundle.file));
@@ -187,6 +193,8 @@ function apiOf(
   const [, host = '', path = ''] =
     /^(?:[a-z+]+:\/\/)?(?:[^@/]*@)?([^:/]+)(?::\d+)?[:/](.+?)(?:\.git)?\/?$/.exec(remoteUrl ?? '') ?? [];
   const [owner, repo, ...more] = (named ?? path).split('/');
+  if (named !== null && (!owner || !repo || more.length > 0))
+    throw new PlanwrightError('bad-request', `"${named}" is no name of a repository: <owner>/<name>`);
   if (!owner || !repo || more.length > 0) {
     throw new PlanwrightError(
       'bad-request',
