@@ -87,6 +87,16 @@ test('why a step failed stands beside it', () => {
   ]);
 });
 
+test('a workstream that is blocked says what it needs, not what the engine asked', () => {
+  // b has to wait for a, and merely comes after c, which wants the same files
+  const work = { kind: 'workstream', startsWith: ['ws-a'] } as unknown as Step['work'];
+  const steps = [aStep('ws-b', ['ws-a', 'ws-c'], { work })];
+  const records = [aStepRecord('ws-b', 'skipped', { cause: { kind: 'condition' } })];
+  const shown = frame(board(steps, records), wide, sec(3), paint);
+  expect(shown.join('\n')).toContain('blocked: needs ws-a ');
+  expect(shown.join('\n')).not.toContain('condition');
+});
+
 test('a step that no worker has taken up says so', () => {
   const steps = [aStep('a', [], { runsOn: 'gpu' })];
   const shown = frame(

@@ -74,6 +74,7 @@ test('good patches land in order, a red one is found and kept, a lie is caught, 
   expect(why['ws-bad']).toContain('gate "sound" is red');
   expect(why['ws-lies']).toContain('changed nothing');
   expect(why['ws-strays']).toContain('elsewhere.txt');
+  expect(why['ws-waits']).toBe('needs "ws-lies", which failed');
   // What was quarantined can be brought back.
   const kept = JSON.parse((await shop.run('patch', 'list', '--root', place.repository, '--json')).out) as {
     id: string;

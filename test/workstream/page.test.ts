@@ -67,6 +67,16 @@ describe.skipIf(BROWSER === undefined)('in a browser', () => {
     await page.close();
   });
 
+  test('a small set is drawn small', async () => {
+    const file = join(folder, 'small.html');
+    writeFileSync(file, reportHtml(aReport({ workstreams: workstreams.slice(0, 1) }), START));
+    const page = await browser.newPage({ viewport: { width: 1_200, height: 900 } });
+    await page.goto(pathToFileURL(file).href);
+    const box = await page.locator('svg').first().locator('rect').first().boundingBox();
+    expect(box!.height).toBeLessThan(60); // a line of text and its frame
+    await page.close();
+  });
+
   test('on a narrow screen nothing is cut off', async () => {
     const file = join(folder, 'narrow.html');
     writeFileSync(file, reportHtml(aReport({ workstreams }), START));

@@ -21,7 +21,7 @@ export function troubleText(trouble: WorkstreamTrouble): string {
       );
       const who =
         together.length === 0 ? '' : ` (it may have been ${together.join(' or ')}: at work at the same time)`;
-      return `what is not the tool's was changed while it worked: ${what}${who}`;
+      return `outside its work tree, while it worked: ${what}${who}`;
     }
     case 'worktree-replaced':
       return `the work tree was tampered with: ${trouble.detail}`;

@@ -7,6 +7,7 @@ import type { LiveAttempt } from '../../plan/live.js';
 import type { Step } from '../../plan/plan.js';
 import type { Cause, StepRecord } from '../../plan/record.js';
 import { describeFailure } from '../../plan/view.js';
+import { needsOf } from '../../workstream/compile.js';
 import { cameTo } from '../items-text.js';
 import { colourOf, type Paint } from '../paint.js';
 import { timeLeft } from '../questions.js';
@@ -97,7 +98,7 @@ function endNote(record: StepRecord, step: Step): string {
     const times = tries > 1 ? `, ${tries} times` : '';
     return oneLine(describeFailure(record.failure)) + times + tolerated;
   }
-  if (record.cause !== null) return oneLine(shortCause(record.cause)) + tolerated;
+  if (record.cause !== null) return oneLine(shortCause(record.cause, step)) + tolerated;
   if (record.reusedFrom !== null) return 'kept from the earlier run';
   const { choice, approved_by: by } = record.asked === undefined ? {} : record.outputs;
   if (typeof choice === 'string' && typeof by === 'string') return `"${choice}" by ${oneLine(by)}`;
@@ -106,14 +107,16 @@ function endNote(record: StepRecord, step: Step): string {
 }
 
 /** Every canceled step of an aborted run would tell the same long story: one word does. */
-function shortCause(cause: Cause): string {
+function shortCause(cause: Cause, step: Step): string {
   switch (cause.kind) {
     case 'aborted':
       return `after ${cause.step} failed`;
     case 'run-canceled':
       return 'run canceled';
-    case 'condition':
-      return 'condition is false';
+    case 'condition': {
+      const needs = needsOf(step);
+      return needs.length === 0 ? 'condition is false' : `blocked: needs ${needs.join(', ')}`;
+    }
     case 'dependency':
       return `needs ${cause.step}`;
     case 'unused-fallback':

@@ -56,6 +56,9 @@ function expected(key: string, was: string | null, own: readonly OwnChange[]): s
   return at;
 }
 
+/** The fact of a file that is not there, and that git has. */
+const GONE = 'missing';
+
 const VERBS = {
   plain: { added: 'was added', changed: 'was changed', removed: 'was removed' },
   config: { added: 'was set', changed: 'was changed', removed: 'was unset' },
@@ -92,7 +95,8 @@ export function differenceText(
     case 'object':
       return `the object .git/objects/${name} is not what its name says`;
     case 'checkout':
-      return `the person's file ${name} ${verb}`;
+      // Known are only files that git does not have as they are: one that was not among them was written.
+      return `the person's file ${name} ${after === GONE ? 'was deleted' : change === 'added' ? 'was written' : verb}`;
     default:
       return kind satisfies never;
   }

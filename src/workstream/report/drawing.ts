@@ -114,7 +114,7 @@ export function timeDrawing(report: SetReport, now: number): string {
 const classOf = (one: ReportedWorkstream): string => fateOf(one).replace(' ', '-');
 
 const svg = (width: number, height: number, title: string, parts: readonly string[]): string =>
-  `<svg role="img" aria-label="${escape(title)}" viewBox="0 0 ${width} ${height}" style="min-width:${Math.round(width * 0.75)}px">${parts.join('')}</svg>`;
+  `<svg role="img" aria-label="${escape(title)}" viewBox="0 0 ${width} ${height}" style="min-width:${Math.round(width * 0.75)}px;max-width:${Math.round(width * 1.25)}px">${parts.join('')}</svg>`;
 
 const cut = (text: string, most: number): string =>
   text.length <= most ? text : `${text.slice(0, Math.max(1, most - 1))}…`;

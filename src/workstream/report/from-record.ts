@@ -4,8 +4,10 @@
 import type { Json, Step } from '../../plan/plan.js';
 import type { RunRecord, StepRecord } from '../../plan/record.js';
 import { causeText } from '../../plan/failure-words.js';
+import { quote } from '../../plan/quote.js';
 import { describeFailure } from '../../plan/view.js';
 import { resolvedText, type Resolution } from '../../landing/landing.js';
+import { needsOf } from '../compile.js';
 import type { PatchState } from '../ledger.js';
 import type {
   ReportedConflict,
@@ -44,7 +46,13 @@ export function reportOf(record: RunRecord, note: SetNote): SetReport {
   const branch = landing?.work.kind === 'landing' && landing.work.branch !== '' ? landing.work.branch : null;
   const workstreams = plan.steps
     .filter(({ work }) => work.kind === 'workstream')
-    .map((step) => workstreamOf(step, recordOf.get(step.id)!, fates.get(step.id) ?? null));
+    .map((step) => {
+      const blockers = needsOf(step).flatMap((on) => {
+        const state = recordOf.get(on)?.state;
+        return state === undefined || state === 'succeeded' ? [] : [`${quote(on)}, which ${ENDS[state]}`];
+      });
+      return workstreamOf(step, recordOf.get(step.id)!, fates.get(step.id) ?? null, blockers);
+    });
   return {
     format: 1,
     runId: head.runId,
@@ -64,7 +72,22 @@ export function reportOf(record: RunRecord, note: SetNote): SetReport {
   };
 }
 
-function workstreamOf(step: Step, record: StepRecord, fate: Fields | null): ReportedWorkstream {
+/** How what a workstream needs came not to succeed. */
+const ENDS: Readonly<Record<Exclude<StepRecord['state'], 'succeeded'>, string>> = {
+  pending: 'waits',
+  running: 'runs',
+  failed: 'failed',
+  skipped: 'is blocked itself',
+  canceled: 'was canceled',
+};
+
+/** @param blockers - what it needs and has not got, in words */
+function workstreamOf(
+  step: Step,
+  record: StepRecord,
+  fate: Fields | null,
+  blockers: readonly string[],
+): ReportedWorkstream {
   const { outputs, attempts } = record;
   const state = stateOf(record);
   const because =
@@ -72,7 +95,9 @@ function workstreamOf(step: Step, record: StepRecord, fate: Fields | null): Repo
       ? describeFailure(record.failure)
       : record.cause === null
         ? null
-        : causeText(record.cause);
+        : record.cause.kind === 'condition' && blockers.length > 0
+          ? `needs ${blockers.join('; and ')}`
+          : causeText(record.cause);
   const patch = patchOf(objectOf(outputs['patch'] ?? null), outputs, fate);
   return {
     id: step.id,

@@ -92,11 +92,11 @@ describe('done, it says, and has changed', () => {
   const cases: Record<string, [string, (string | RegExp)[]]> = {
     "the person's files": [
       'echo evil >> $repo/src/app.py',
-      [/the person's file .*\/repo\/src\/app.py was added/],
+      [/the person's file .*\/repo\/src\/app.py was written/],
     ],
     "the person's files, through a link in its work tree": [
       'ln -s $repo/src src/out; echo evil > src/out/new.py; rm src/out',
-      [/repo\/src\/new.py was added/],
+      [/repo\/src\/new.py was written/],
     ],
     'a hook in .git': [
       'mkdir -p $repo/.git/hooks; echo evil > $repo/.git/hooks/pre-commit',
@@ -154,7 +154,7 @@ describe('done, it says, and has changed', () => {
           ? text.replace('BASE', base!).replace('TREE', tree!)
           : expect.stringMatching(text),
       );
-    expect(ended.ledger!.quarantine!.reason).toMatch(/^what is not the tool's was changed while it worked/);
+    expect(ended.ledger!.quarantine!.reason).toMatch(/^outside its work tree, while it worked/);
     await kept(ended);
     hall.repo.tryGit('update-ref', 'refs/heads/main', before);
     writeFileSync(process.env['GIT_CONFIG_GLOBAL']!, '');
@@ -225,7 +225,7 @@ test('a link in the place of a folder of its scope is refused, and what it leads
 
 test("a second name of a person's file, written to, is a change of that file", async () => {
   const ended = await hall.run(`ln ${hall.repo.path}/src/util.py src/again.py; echo evil >> src/again.py`);
-  expect(differences(ended)).toEqual([expect.stringMatching(/repo\/src\/util.py was (added|changed)$/)]);
+  expect(differences(ended)).toEqual([expect.stringMatching(/repo\/src\/util.py was (written|changed)$/)]);
 });
 
 test('one that collects garbage, at once and all of it, loses nothing of what was captured', async () => {

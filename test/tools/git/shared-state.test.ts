@@ -120,7 +120,7 @@ describe('what a tool does to what all share is named', () => {
     "the person's index": [({ repo }) => repo.git('add', 'notes.txt'), [/^the index of .* was changed$/]],
     "a tracked file of the person's": [
       ({ repo }) => repo.write({ 'src/app.py': 'print("b")\n' }),
-      [/^the person's file .*\/repo\/src\/app.py was added$/],
+      [/^the person's file .*\/repo\/src\/app.py was written$/],
     ],
     'a tracked file, with its time set back': [
       ({ repo }) => {
@@ -128,7 +128,7 @@ describe('what a tool does to what all share is named', () => {
         writeFileSync(join(repo.path, 'src/app.py'), 'print("b")\n');
         utimesSync(join(repo.path, 'src/app.py'), then, then);
       },
-      [/src\/app.py was added$/],
+      [/src\/app.py was written$/],
     ],
     'a file that was changed before': [
       ({ repo }) => appendFileSync(join(repo.path, 'README.md'), 'x'),
@@ -138,7 +138,7 @@ describe('what a tool does to what all share is named', () => {
       ({ repo }) => {
         repo.write({ 'notes.txt': 'theirs', 'x.log': null, 'new.txt': 'n' });
       },
-      [/new.txt was added$/, /notes.txt was changed$/, /x.log was removed$/],
+      [/new.txt was written$/, /notes.txt was changed$/, /x.log was removed$/],
     ],
     'a file deep among ignored ones': [
       ({ repo }) => appendFileSync(join(repo.path, 'node_modules/a/b.js'), 'evil()'),
