@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { packageRoot } from '../src/package.js';
 import type { SetReport } from '../src/workstream/report/report.js';
+import { processorSec } from './processor.js';
 import { Planwright } from './programs.js';
 
 const SET = join(packageRoot(), 'workstreams', 'example');
@@ -70,14 +71,12 @@ writeFileSync(
   }),
 );
 
-/** Seconds of processor time of the worker and all its children that have ended. */
+/** Seconds of processor time of the worker and all that it starts. */
 function workerSec(): number {
   const { worker } = JSON.parse(readFileSync(join(ours.home, 'worker.json'), 'utf8')) as {
     worker: { pid: number };
   };
-  const fields = readFileSync(`/proc/${worker.pid}/stat`, 'latin1').split(') ')[1]!.split(' ');
-  const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0);
-  return ticks / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+  return processorSec(worker.pid);
 }
 
 /** A repository with all files that the set names, for one run. */

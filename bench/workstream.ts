@@ -3,10 +3,10 @@
  *
  * The tool writes one line. Processor time counts that of all children; `--calls` lists the programs that were started.
  */
-import childProcess, { execFileSync, type ChildProcess, type SpawnOptions } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import childProcess, { type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { syncBuiltinESMExports } from 'node:module';
 import { availableParallelism } from 'node:os';
+import { processorSec } from './processor.js';
 
 interface Call {
   readonly what: string;
@@ -36,19 +36,6 @@ function noted(what: string, child: ChildProcess): ChildProcess {
 const { openHall } = await import('../test/activities/workstream/attempts.js');
 const { useHelper } = await import('../src/tools/process/run-program.js');
 
-const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
-
-/** Seconds of processor time: ours, that of our children, and of all children of those that have ended. */
-function processorSec(): number {
-  const { pid } = process;
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean);
-  const ticks = [String(pid), ...children].flatMap((one) => {
-    const fields = readFileSync(`/proc/${one}/stat`, 'latin1').split(') ')[1]!.split(' ');
-    return [11, 12, 13, 14].map((at) => Number(fields[at]));
-  });
-  return ticks.reduce((sum, one) => sum + one, 0) / TICKS;
-}
-
 const [files = 20_000, times = 10] = process.argv
   .slice(2)
   .filter((arg) => /^\d+$/.test(arg))
@@ -75,14 +62,14 @@ try {
   const own: number[] = [];
   for (let n = 2; n < 2 + times; n += 1) {
     calls = [];
-    const before = [performance.now(), processorSec()] as const;
+    const before = [performance.now(), processorSec(process.pid)] as const;
     begun = before[0];
     const { user, system } = process.cpuUsage();
     await attempt(n);
     const used = process.cpuUsage({ user, system });
     own.push((used.user + used.system) / 1e6);
     seconds.push((performance.now() - before[0]) / 1000);
-    processor.push(processorSec() - before[1]);
+    processor.push(processorSec(process.pid) - before[1]);
   }
   const middle = (values: readonly number[]): string =>
     [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!.toFixed(3);
