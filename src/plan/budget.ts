@@ -60,6 +60,10 @@ export const NOTHING_SPENT: Spending = { usd: {}, warnedAt: null, exceededAt: nu
 
 export const spentUsd = ({ usd }: Spending): number => Object.values(usd).reduce((sum, one) => sum + one, 0);
 
+/** Returns what may still be spent, in US dollars; null without a limit. */
+export const moneyLeft = ({ plan: { budget }, spending }: Run): number | null =>
+  budget === undefined || budget.maxUsd === null ? null : budget.maxUsd - spentUsd(spending);
+
 /** Notes what a step has cost by now, all its attempts together. Noting it twice does no harm. */
 export function noteSpent(run: Run, step: StepId, usd: number, at: number): void {
   const { spending } = run;

@@ -6,7 +6,7 @@ import { CancellationScope, condition, setCurrentDetails, sleep } from '@tempora
 import { handOver } from '../plan/hand-over.js';
 import { stepLeases } from '../plan/lease-names.js';
 import { waitedFor } from '../plan/lease-use.js';
-import { noteSpent, whyNoMoreWork } from '../plan/budget.js';
+import { moneyLeft, noteSpent, whyNoMoreWork } from '../plan/budget.js';
 import { noteToolWait } from '../plan/tool-wait.js';
 import type { StepId } from '../plan/plan.js';
 import type { RunHead } from '../plan/record.js';
@@ -275,6 +275,7 @@ export class Leg {
         this.wake();
       },
       whyNoMoreWork: () => whyNoMoreWork(run),
+      moneyLeft: () => moneyLeft(run),
     };
   }
 

@@ -45,6 +45,8 @@ export interface SharedMeans {
   noteSpent(step: StepId, usd: number): void;
   /** Says why no further work may start, or null when it may. */
   whyNoMoreWork(): string | null;
+  /** What the run's budget has left, in US dollars; null where it has none. */
+  moneyLeft(): number | null;
 }
 
 const priorityKeys: Readonly<Record<Priority, number>> = { critical: 1, high: 2, normal: 3, low: 4 };

@@ -60,9 +60,11 @@ export async function runWorkstreamStep(step: Step, around: Surroundings): Promi
       : { kind: 'start', tool };
     if (turn.kind !== 'start') return withoutTurn(turn, last, attempts);
     tool = turn.tool;
-    const ended = await runWorkstream({ ...given, attempt: number, tool: means.tools[tool]! }).catch(
-      troubleOf,
-    );
+    const maxUsd = isGuarded ? leftFor(work, means, spent, around) : null;
+    const ended = await runWorkstream({
+      ...{ ...given, attempt: number, tool: means.tools[tool]! },
+      ...(maxUsd === null ? {} : { maxUsd }),
+    }).catch(troubleOf);
     if (isGuarded) await toolUsed(step, means, { number, tool }, ended, around);
     if ('kind' in ended) return { ...ended, attempts: [...attempts, ...ended.attempts] };
     attempts.push(attemptOf(number, ended));
@@ -107,6 +109,19 @@ function taskOf(
     startsWith: startingPatches([...work.startsWith, ...work.after], stepOf),
     ...{ isolation, setup, checks, checkTimeoutSec, constraints, minFreeBytes },
   };
+}
+
+/** What an attempt may cost: the least of what is left to it and to the run; null where nothing is to be ended for it. */
+function leftFor(
+  { maxCostUsd }: WorkstreamWork,
+  { budgetMode }: WorkstreamMeans,
+  spent: number | null,
+  { shared }: Surroundings,
+): number | null {
+  if (budgetMode !== 'halt') return null;
+  const own = maxCostUsd === null ? [] : [maxCostUsd - (spent ?? 0)];
+  const left = [...own, shared.moneyLeft() ?? []].flat();
+  return left.length === 0 ? null : Math.min(...left);
 }
 
 /** What the end of an attempt means for the next: work that fails its checks has had its fix loop. */

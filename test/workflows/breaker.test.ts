@@ -32,6 +32,9 @@ const toolsUsed = (handle: WorkflowHandle): string[] =>
     .map(({ step, tool, attempt }) => `${step} ${tool.name} ${attempt}`);
 const headOf = async (handle: WorkflowHandle): Promise<Changes['head']> =>
   (await handle.query<Changes, [number, number]>('changes', 0, 100)).head;
+/** What each attempt was told that it may cost. */
+const mayCost = ({ workflowId }: WorkflowHandle): (number | undefined)[] =>
+  shop.workstreams.filter(({ runId }) => runId === workflowId).map(({ maxUsd }) => maxUsd);
 
 /** Opens for as long as no test waits. */
 const FOR_LONG = { failures: 2, openMs: 3_600_000 };
@@ -161,6 +164,7 @@ describe('the budget of a run', () => {
     const handle = await engine.start(plan);
     await over(handle);
     expect(toolsUsed(handle)).toEqual(['ws-a t8 1', 'ws-b t8 1']);
+    expect(mayCost(handle)).toEqual([1, 0.5]);
     const steps = await stepsOf(engine.client, handle.workflowId);
     expect(steps['ws-c']!.failure).toMatchObject({
       message: 'the budget of the run is used up: $1.00 of $1.00 are spent',
@@ -200,12 +204,14 @@ describe('the budget of a run', () => {
     const handle = await engine.start(plan);
     await over(handle);
     expect(toolsUsed(handle)).toEqual(['ws-x-fails t10 1']);
+    expect(mayCost(handle)).toEqual([0.5]);
   });
 
   test('that only warns stops nothing', async () => {
     const plan = await setOf({ a: [], b: ['a'] }, { tools: ['t11'], budget: { maxUsd: 0.5, mode: 'warn' } });
     const handle = await engine.start(plan);
     await handle.result();
+    expect(mayCost(handle)).toEqual([undefined, undefined]);
     expect((await headOf(handle)).budget).toMatchObject({ spentUsd: 1, exceededAt: expect.any(Number) });
   });
 });

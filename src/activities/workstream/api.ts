@@ -45,6 +45,8 @@ export interface WorkstreamTask {
   readonly constraints: PatchConstraints;
   /** So much must be left on the disk. */
   readonly minFreeBytes: number;
+  /** What its calls may cost before they are ended, as far as tools say it while they run; left out: nothing ends them. */
+  readonly maxUsd?: number;
 }
 
 export type CheckTask = WorkstreamCheck;
@@ -69,6 +71,8 @@ export interface ToolCall {
   /** The line by which its output says that it failed, of a tool whose exit code does not; null for none. */
   readonly failure: string | null;
   readonly cost: ToolCost;
+  /** It was ended because it had cost more than was left. */
+  readonly isOverBudget?: boolean;
 }
 
 /** A captured patch, as far as a history can hold it; the whole list is in `details`. */
@@ -113,6 +117,8 @@ export type WorkstreamTrouble =
   /** The work tree itself was moved, replaced, or cut off from its repository. */
   | { readonly reason: 'worktree-replaced'; readonly detail: string }
   | { readonly reason: 'tool-failed'; readonly meaning: ExitMeaning; readonly detail: string }
+  /** Its calls cost more than was left: the one that did was ended, or another is not begun. */
+  | { readonly reason: 'over-budget'; readonly spentUsd: number; readonly maxUsd: number }
   | { readonly reason: 'tool-not-configured'; readonly detail: string }
   /** It said it was done, changed nothing, and the checks say otherwise. */
   | { readonly reason: 'empty-patch'; readonly errors: readonly CheckError[] }

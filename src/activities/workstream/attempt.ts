@@ -88,8 +88,21 @@ export class AttemptAtWork {
       const verdict = await this.#check(round);
       if (verdict.kind === 'trouble') return verdict.trouble;
       if (verdict.kind === 'good') return null;
+      const spent = this.#overBudget();
+      if (spent !== null) return spent;
       prompt = promptWithErrors(task.work.prompt, verdict.errors);
     }
+  }
+
+  /** Says that the calls so far cost all there was, or null. */
+  #overBudget(): WorkstreamTrouble | null {
+    const { maxUsd = null } = this.task;
+    const spentUsd = this.#spent;
+    return maxUsd === null || spentUsd < maxUsd ? null : { reason: 'over-budget', spentUsd, maxUsd };
+  }
+
+  get #spent(): number {
+    return this.found.calls.reduce((sum, { cost }) => sum + (cost.usd ?? 0), 0);
   }
 
   async #setUp(): Promise<WorkstreamTrouble | null> {
@@ -115,7 +128,7 @@ export class AttemptAtWork {
 
   /** One call of the tool, and what there is to say against it without running anything. */
   async #call(prompt: string, round: number): Promise<WorkstreamTrouble | null> {
-    const { tool, work } = this.task;
+    const { tool, work, maxUsd } = this.task;
     this.stage(`${tool.name}, round ${round}`);
     this.#isStill = false;
     const { files, toolTimeoutSec: timeoutSec } = work;
@@ -127,6 +140,7 @@ export class AttemptAtWork {
       timeoutSec,
       round,
       environment,
+      maxUsd: maxUsd === undefined ? null : maxUsd - this.#spent,
     });
     found.calls.push(call);
     const replaced = await replacedBreach(this.worktree);
@@ -139,6 +153,7 @@ export class AttemptAtWork {
     ]);
     if (lost !== null) return breach ?? lost;
     if (breach !== null) return breach;
+    if (call.isOverBudget === true) return this.#overBudget();
     if (call.meaning !== 'worked')
       return { reason: 'tool-failed', meaning: call.meaning, detail: call.failure ?? endText(call.attempt) };
     const { entries } = found.recorded!.patch;

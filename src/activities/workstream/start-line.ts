@@ -43,6 +43,8 @@ export interface Line {
   readonly timeoutSec: number;
   /** Its number, for people. */
   readonly number: number;
+  /** Ends this command alone, with the reason of a cancellation; left out: nothing does. */
+  readonly stop?: AbortSignal;
 }
 
 /** A command that was ended for another reason than its own: the start is over, and its worker perhaps too. */
@@ -65,7 +67,8 @@ export type LineEnd = Exclude<Tried, { kind: 'stopped' | 'canceled' }>;
 export async function startLine(bench: Bench, line: Line): Promise<LineEnd> {
   const { world, runId, step, schedule, cancellation } = bench;
   if (cancellation.aborted) throw new Interrupted('canceled');
-  const { environment } = line;
+  const { environment, stop } = line;
+  const stopped = stop === undefined ? cancellation : AbortSignal.any([cancellation, stop]);
   const tried = await tryCommand({
     task: {
       runId,
@@ -95,9 +98,11 @@ export async function startLine(bench: Bench, line: Line): Promise<LineEnd> {
     watch: {
       ...{ timeoutMs: line.timeoutSec * 1000, graceMs: world.graceMs ?? 5_000, drainMs: 0 },
       // A tool's call costs time and money: a worker that drains waits for it.
-      ...{ cancellation, draining: null, ending: world.ending },
+      ...{ cancellation: stopped, draining: null, ending: world.ending },
     },
   });
+  if (tried.kind === 'canceled' && stop?.aborted === true && !cancellation.aborted)
+    return { kind: 'failed', attempt: tried.attempt, permanent: true };
   if (tried.kind === 'canceled') throw new Interrupted('canceled');
   if (tried.kind === 'stopped') throw new Interrupted(tried.stop);
   return tried;

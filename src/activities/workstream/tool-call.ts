@@ -9,6 +9,7 @@ import type { OwnWorktree } from '../../tools/git/own-worktree.js';
 import { commandFor } from '../../workstream/tool/command-for.js';
 import { failureSaid, meaningOf, readCost, type ToolEnd } from '../../workstream/tool/outcome.js';
 import type { Tool } from '../../workstream/tool/registry.js';
+import { startsOf } from '../attempt-files.js';
 import { onMachine } from '../machine-trouble.js';
 import { lastOf, tailOf } from '../tail.js';
 import type { ToolCall } from './api.js';
@@ -22,6 +23,8 @@ export interface CallRequest {
   readonly timeoutSec: number;
   readonly round: number;
   readonly environment: ToolEnvironment;
+  /** What it may cost; null: whatever it costs. */
+  readonly maxUsd: number | null;
 }
 
 /** Standard input of our commands is empty: a shell that becomes the tool opens the prompt as its own. */
@@ -33,7 +36,7 @@ const MAX_FAILURE = 300;
 
 /** Calls the tool once. What it says of its work is kept in its log and believed in nothing. */
 export async function callTool(bench: Bench, worktree: OwnWorktree, request: CallRequest): Promise<ToolCall> {
-  const { tool, prompt, files, timeoutSec, round, environment } = request;
+  const { tool, prompt, files, timeoutSec, round, environment, maxUsd } = request;
   const { path: root, scratch } = worktree;
   const command = commandFor(tool, { prompt, files, root, scratch, timeoutSec });
   const stdin = command.stdin === null ? null : command.env['PLANWRIGHT_PROMPT_FILE']!;
@@ -46,6 +49,7 @@ export async function callTool(bench: Bench, worktree: OwnWorktree, request: Cal
     }
   });
   const argv = [command.program, ...command.args];
+  const purse = watchCost(bench, tool, maxUsd);
   const ended = await startLine(bench, {
     command: stdin === null ? command.program : '/bin/sh',
     args: stdin === null ? command.args : ['-c', FROM_FILE, 'sh', ...argv],
@@ -57,16 +61,46 @@ export async function callTool(bench: Bench, worktree: OwnWorktree, request: Cal
       timeoutSec: command.timeoutSec,
       number: round,
     },
-  });
+    stop: purse.spent,
+  }).finally(() => purse.close());
   const { attempt } = ended;
+  const isOverBudget = attempt.end.kind === 'canceled';
   const { stdout, stderr } = logsOf(bench, attempt);
   const said = stdout === null || stderr === null ? '' : `${tailOf(stderr, '')}\n${tailOf('', stdout)}`;
   return {
     ...{ tool: tool.name, round, attempt },
-    meaning: meaningOf(tool, toolEnd(attempt), said),
+    // That we ended it says nothing against the tool.
+    meaning: isOverBudget ? 'worked' : meaningOf(tool, toolEnd(attempt), said),
     failure: failureSaid(tool, said)?.split('\n')[0]?.slice(0, MAX_FAILURE) ?? null,
     cost: readCost(tool, stdout === null ? '' : lastText(stdout)),
+    ...(isOverBudget ? { isOverBudget } : {}),
   };
+}
+
+const LOOK_MS = 1_000;
+
+/** Looks at what a call says it has cost while it runs, and says when that is more than it may. */
+function watchCost(
+  bench: Bench,
+  tool: Tool,
+  maxUsd: number | null,
+): { spent: AbortSignal; close: () => void } {
+  const over = new AbortController();
+  const before = startsOf(bench.step).at(-1)?.n ?? 0;
+  const look = (limitUsd: number): void => {
+    try {
+      const start = startsOf(bench.step).at(-1);
+      if (start === undefined || start.n <= before) return; // it is about to begin
+      const { usd } = readCost(tool, lastOf(start.stdout, MAX_COST_BYTES).toString('utf8'));
+      if (usd !== null && usd > limitUsd) over.abort(new Error('CANCELLED'));
+    } catch {
+      // The machine's trouble of this moment: it is looked at again, and when the call has ended.
+    }
+  };
+  // Others say it at their end, if at all.
+  const timer =
+    maxUsd === null || tool.cost.kind !== 'aider' ? null : setInterval(() => look(maxUsd), LOOK_MS);
+  return { spent: over.signal, close: () => void (timer !== null && clearInterval(timer)) };
 }
 
 /** Where the output of an attempt is on this host. */

@@ -1,6 +1,7 @@
 /**
  * Why an attempt came to no patch that may land, in a line.
  */
+import { dollars } from '../../plan/budget.js';
 import { refusalText } from '../../workstream/patch-rules.js';
 import type { GiveUp } from '../../workstream/fix-loop.js';
 import type { WorkstreamTrouble } from './api.js';
@@ -27,6 +28,8 @@ export function troubleText(trouble: WorkstreamTrouble): string {
       return `the work tree was tampered with: ${trouble.detail}`;
     case 'tool-failed':
       return `the tool ${trouble.meaning === 'quota' ? 'has used up its quota' : 'failed'}: ${trouble.detail}`;
+    case 'over-budget':
+      return `its budget is used up: ${dollars(trouble.spentUsd)} are spent where ${dollars(trouble.maxUsd)} were left; what was written is kept`;
     case 'tool-not-configured':
       return trouble.detail;
     case 'empty-patch':

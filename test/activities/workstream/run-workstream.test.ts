@@ -206,6 +206,40 @@ describe('checks', () => {
   });
 });
 
+describe('a budget', () => {
+  const cost = 'Tokens: 4.2k sent, 1k received. Cost: $0.20 message, $0.20 session.';
+
+  test('that a tool goes over while it works ends it: nothing of it is left, and what it wrote comes back', async () => {
+    const seconds = uniqueSleep();
+    const ended = await hall.run(`echo half > src/half; echo '${cost}'; echo '${cost}'; sleep ${seconds}`, {
+      maxUsd: 0.3,
+      tool: { cost: { kind: 'aider' } },
+    });
+    expect(ended.trouble).toEqual({ reason: 'over-budget', spentUsd: 0.4, maxUsd: 0.3 });
+    expect([ended.outcome, ended.text]).toEqual([
+      'failed',
+      'its budget is used up: $0.40 are spent where $0.30 were left; what was written is kept',
+    ]);
+    expect(ended.calls).toMatchObject([{ meaning: 'worked', isOverBudget: true, cost: { usd: 0.4 } }]);
+    expect(sleepers(seconds)).toEqual([]);
+    expect((await restored(ended))['src/half']).toBe('half\n');
+  });
+
+  test('that is kept ends nothing; one that is used up when a call has ended begins no fix round', async () => {
+    const kept = await hall.run(`echo 1 > src/n; echo '${cost}'`, {
+      maxUsd: 0.3,
+      tool: { cost: { kind: 'aider' } },
+    });
+    expect(reason(kept)).toEqual(['patched', null]);
+    const told = { kind: 'json', usd: 'usd', tokensIn: 'in', tokensOut: 'out' } as const;
+    const used = await hall.run(`echo 2 > src/n; echo '{"usd": 0.5}'`, {
+      ...{ attempt: 2, maxUsd: 0.3, tool: { cost: told, takesErrors: true } },
+      work: { acceptanceTests: ['false'] },
+    });
+    expect([reason(used), used.calls.length]).toEqual([['failed', 'over-budget'], 1]);
+  });
+});
+
 describe('what a tool wrote comes back', () => {
   test('when it fails', async () => {
     const ended = await hall.run('echo half > src/half; echo log > x.log; exit 3');
