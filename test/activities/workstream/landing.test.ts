@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { StepId } from '../../../src/plan/plan.js';
 import type { GatesTask, LandingPatch, MoveTask } from '../../../src/workflows/landing-api.js';
+import { releaseMerges } from '../../../src/tools/git/held-merges.js';
+import { openRepository } from '../../../src/tools/git/repository.js';
 import { sandbox } from '../../tools/git/support/sandbox.js';
 import { expectHealthy, snapshot } from '../../tools/git/support/snapshot.js';
 import { until } from '../../support/processes.js';
@@ -166,6 +168,11 @@ describe('patches of workstreams', () => {
     await hall.act(hall.activities.releaseMerges, release);
     await hall.act(hall.activities.releaseMerges, release);
     expect(held()).toBe('');
+    // Of a landing that was ended before it could: all of its run goes, and nothing of another.
+    await merged(hall.base, a);
+    const repository = await openRepository(hall.repo.path);
+    expect(await releaseMerges(repository, `${RUN}x`)).toBe(0);
+    expect([await releaseMerges(repository, RUN), held()]).toEqual([1, '']);
     expectHealthy(hall.repo.path);
   });
 
