@@ -40,7 +40,10 @@ export interface Shop {
   held(name: string): { readonly command: string; readonly args: readonly string[] };
   release(name: string): void;
   run(...argv: string[]): Promise<Answer>;
-  begin(argv: readonly string[], options?: { readonly terminal?: boolean }): Running;
+  begin(
+    argv: readonly string[],
+    options?: { readonly terminal?: boolean; readonly answers?: readonly string[] },
+  ): Running;
   /** The program in a process of its own. */
   spawn(...argv: string[]): ChildProcess;
   close(): Promise<void>;
@@ -58,11 +61,12 @@ export async function openShop(env: NodeJS.ProcessEnv = {}): Promise<Shop> {
   mkdirSync(join(folder, 'gates'));
   const gate = (name: string): string => join(folder, 'gates', name);
 
-  const begin: Shop['begin'] = (argv, { terminal = false } = {}) => {
+  const begin: Shop['begin'] = (argv, { terminal = false, answers } = {}) => {
     const world = aWorld({
       env: { ...home.env, TERM: 'xterm', LANG: 'C.UTF-8', NO_COLOR: '1' },
       cwd: folder,
       terminal,
+      ...(answers === undefined ? {} : { answers }),
     });
     const answer = (code: number): Answer => ({ code, out: world.out.text(), err: world.err.text() });
     const done = main(argv, world).then(answer);

@@ -1,7 +1,7 @@
 /**
  * One workstream after the other, by what is noted and what runs know.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { at, aPlace, type Place } from './a-place.js';
@@ -110,4 +110,45 @@ test('while a run is at a workstream its status says so, whatever was noted, and
   shop.release('tool');
   expect((await running.done).code).toBe(0);
   expect(await statuses(place)).toMatchObject({ 'ws-a': { status: 'completed', source: 'run' } });
+}, 240_000);
+
+test('a person may be asked of each: run it, edit it, skip it, mark it as done, or quit', async () => {
+  // a ─► c, b, d*, e by hand, f            * fails
+  const place = aPlace(shop, 'asked', [
+    { id: 'ws-a', task: 'write:ws-a.txt=of-a' },
+    { id: 'ws-b', task: 'write:ws-b.txt=of-b' },
+    { id: 'ws-c', task: 'write:ws-c.txt=of-c', dependsOn: ['ws-a'] },
+    { id: 'ws-d', task: 'fail:3' },
+    { id: 'ws-e', task: 'Ask the lawyers', tool: 'manual' },
+    { id: 'ws-f', task: 'write:ws-f.txt=of-f' },
+  ]);
+  const ask = (answers: readonly string[], ...more: string[]) =>
+    shop.begin(['workstream', 'next', '--interactive', ...at(place), ...more], { answers }).done;
+  const unasked = await next(place, '--interactive');
+  expect([unasked.code, unasked.err]).toEqual([2, expect.stringContaining('needs a terminal')]);
+
+  const first = await ask(['s', 'what?', 'run', 'e', 'n', 'q'], '--output', 'results.json');
+  expect(first.code, first.err).toBe(0);
+  expect(first.err).toContain('one of the letters in brackets, please');
+  expect(first.out).toMatch(/ws-c +blocked +waits for "ws-a"/); // it was skipped
+  expect(JSON.parse(readFileSync(join(shop.folder, 'results.json'), 'utf8'))).toMatchObject({
+    ...{ completed: 1, skipped: 5, total: 6 },
+    results: expect.arrayContaining([
+      { id: 'ws-b', kind: 'succeeded', reason: expect.any(String) as string },
+      { id: 'ws-d', kind: 'skipped', reason: 'you left it undone' },
+      { id: 'ws-e', kind: 'not-reached', reason: 'you quit' },
+    ]) as object[],
+  });
+  expect(place.git('ls-tree', '--name-only', 'main')).toContain('ws-b.txt');
+
+  const second = await ask(['d', 'r', 'r', 'e', 'y'], '--json');
+  expect(fates(second)).toMatchObject({
+    ...{ 'ws-a': 'by-hand', 'ws-b': 'completed', 'ws-d': 'failed', 'ws-e': 'by-hand' },
+    ...{ 'ws-f': 'not-reached', 'ws-c': 'not-reached' }, // nobody answers any more
+  });
+  expect(second.code).toBe(1);
+  expect(await statuses(place)).toMatchObject({
+    'ws-a': { status: 'completed', source: 'manual', message: 'marked as done' },
+    'ws-e': { status: 'completed', source: 'manual', message: 'edited by hand' },
+  });
 }, 240_000);

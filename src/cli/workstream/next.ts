@@ -5,13 +5,18 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Link } from '../../client/link.js';
 import { prepareSet, type PreparedSet, type SetOptions } from '../../client/workstreams/prepare-set.js';
+import { currentActor } from '../../client/start-plan.js';
 import { compileForRun, startSet } from '../../client/workstreams/run-set.js';
 import { runVerdicts, verdictsOfRun } from '../../client/workstreams/run-verdicts.js';
-import { readStatusBook, STATUS_FILE } from '../../client/workstreams/status-book.js';
+import { noteStatuses, readStatusBook, STATUS_FILE } from '../../client/workstreams/status-book.js';
+import { stateHome } from '../../home.js';
+import { writeShared } from '../../os/shared-file.js';
 import { decideNext, type Decision } from '../../workstream/next.js';
 import { statusTable } from '../../workstream/status.js';
 import { paintOf, print, printJson, printJsonLine, tellTo, withLink, type Host } from '../command.js';
+import { UsageError } from '../errors.js';
 import { addJson } from '../options.js';
+import { outputFile } from '../output-file.js';
 import type { Paint } from '../paint.js';
 import { startAndFollow } from '../start-and-follow.js';
 import { oneLine } from '../text/neutralise.js';
@@ -19,6 +24,7 @@ import { plural } from '../text/time.js';
 import { pad } from '../text/width.js';
 import type { ExitCode, World } from '../world.js';
 import { otherTools } from '../workstream-lines.js';
+import { askThrough, resultsOf, type Fate } from './next-dialogue.js';
 import { optionsOf, type SetFlags } from './set-options.js';
 import { meant } from './status.js';
 
@@ -26,6 +32,8 @@ interface Flags extends Pick<SetFlags, 'root' | 'config' | 'json'> {
   readonly workstream?: string;
   readonly branch?: string;
   readonly file?: string;
+  readonly output?: string;
+  readonly interactive: boolean;
   readonly force: boolean;
   readonly dryRun: boolean;
 }
@@ -38,6 +46,12 @@ export function defineNext(command: Command, { world, exit }: Host): void {
     .option('--workstream <id>', 'only this one; the beginning of its id is enough')
     .option('--force', 'dependencies and earlier completion do not count; go on after failures', false)
     .option('--dry-run', 'say what would be run, and why the rest would not; start nothing', false)
+    .option(
+      '-i, --interactive',
+      'ask of each: run it, edit by hand, skip it, mark it as done, or quit',
+      false,
+    )
+    .option('--output <file>', 'also write what became of each, as JSON')
     .option('--branch <name>', 'where the patches land (default: the branch that is checked out)')
     .option('--file <file>', `where statuses are noted (default: ${STATUS_FILE} of the repository)`)
     .option('--root <repository>', 'the repository (default: where you stand)')
@@ -47,14 +61,15 @@ export function defineNext(command: Command, { world, exit }: Host): void {
   );
 }
 
-/** What became of a workstream in this call. */
-type Fate =
-  | Decision
-  | { readonly id: string; readonly kind: 'succeeded' | 'failed' | 'not-reached'; readonly reason: string };
-
 async function runNext(world: World, path: string | undefined, flags: Flags): Promise<ExitCode> {
+  if (flags.interactive && !world.canAsk)
+    throw new UsageError('--interactive needs a terminal: nobody is there to answer', [
+      'planwright workstream next',
+      'planwright workstream next --dry-run',
+    ]);
   const options = optionsOf(world, path, { wsId: [], only: [], strict: false, ...flags });
   const prepared = await prepareSet(options);
+  const output = flags.output === undefined ? null : outputFile(world.cwd, prepared.root, flags.output);
   return withLink(world, async (link) => {
     const decisions = await decide(world, link, prepared, flags);
     if (flags.dryRun) {
@@ -62,15 +77,47 @@ async function runNext(world: World, path: string | undefined, flags: Flags): Pr
       else print(world, ...summaryLines(decisions, paintOf(world)));
       return 0;
     }
-    const fates = await runAll(world, link, options, decisions, flags);
-    const failed = fates.some(
-      ({ kind }) => kind === 'failed' || kind === 'not-reached' || kind === 'blocked',
-    );
-    if (flags.json) printJsonLine(world, { type: 'summary', workstreams: fates });
+    const fates = flags.interactive
+      ? await askAll(world, link, { options, prepared, decisions, flags })
+      : await runAll(world, link, options, decisions, flags);
+    if (output !== null) await writeShared(output, `${JSON.stringify(resultsOf(fates), null, 2)}\n`);
+    if (flags.json) printJsonLine(world, { type: 'summary', ...resultsOf(fates), workstreams: fates });
     else print(world, ...summaryLines(fates, paintOf(world)));
-    return failed ? 1 : 0;
+    // What a person skipped or left for later is no failure.
+    const bad: readonly Fate['kind'][] = flags.interactive
+      ? ['failed']
+      : ['failed', 'not-reached', 'blocked'];
+    return fates.some(({ kind }) => bad.includes(kind)) ? 1 : 0;
   });
 }
+
+interface Asking {
+  readonly options: SetOptions;
+  readonly prepared: PreparedSet;
+  readonly decisions: readonly Decision[];
+  readonly flags: Flags;
+}
+
+function askAll(world: World, link: Link, { options, prepared, decisions, flags }: Asking): Promise<Fate[]> {
+  const { branch, force, json } = flags;
+  const file = statusFile(world, prepared.root, flags.file);
+  return askThrough(world, {
+    ...{ decisions, force },
+    workstreams: new Map(prepared.set.bundles.map(({ workstream }) => [workstream.id, workstream])),
+    run: (id) => runOne(world, link, { ...options, only: [id] }, { branch, json }),
+    note: (id, message) =>
+      noteStatuses(stateHome(world.env), file, [
+        {
+          ...{ id, status: 'completed', message, run: null },
+          timestamp: new Date(world.now()).toISOString(),
+          actor: currentActor(),
+        },
+      ]),
+  });
+}
+
+const statusFile = (world: World, root: string, file: string | undefined): string =>
+  file === undefined ? join(root, STATUS_FILE) : resolve(world.cwd, file);
 
 async function decide(
   world: World,
@@ -78,7 +125,7 @@ async function decide(
   { root, set, plan, inForce }: PreparedSet,
   { file, workstream, force }: Flags,
 ): Promise<Decision[]> {
-  const book = await readStatusBook(file === undefined ? join(root, STATUS_FILE) : resolve(world.cwd, file));
+  const book = await readStatusBook(statusFile(world, root, file));
   const named = set.bundles.map(({ workstream: { id } }) => ({ id, name: '' }));
   const byId = new Map(set.bundles.map((bundle) => [bundle.workstream.id, bundle.workstream]));
   const order = [...plan.order, ...set.blocked.map(({ id }) => id)].map((id) => byId.get(id)!);
@@ -167,6 +214,8 @@ const WORDS: Readonly<Record<Fate['kind'], string>> = {
   succeeded: 'succeeded',
   failed: 'failed',
   'not-reached': 'not reached',
+  'by-hand': 'done by hand',
+  skipped: 'skipped',
 };
 
 function summaryLines(fates: readonly Fate[], paint: Paint): string[] {
@@ -189,12 +238,14 @@ function summaryLines(fates: readonly Fate[], paint: Paint): string[] {
 function colourOfFate(paint: Paint, kind: Fate['kind']): (text: string) => string {
   switch (kind) {
     case 'succeeded':
+    case 'by-hand':
       return paint.green;
     case 'failed':
       return paint.red;
     case 'blocked':
     case 'manual':
     case 'not-reached':
+    case 'skipped':
       return paint.yellow;
     case 'run':
     case 'at-work':
