@@ -107,6 +107,7 @@ export async function waitForJobs(
   ids: readonly string[],
   { queue, json }: QueueFlags,
 ): Promise<ExitCode> {
+  world.goOnUnread();
   return withLink(world, async (link) => {
     const leaving = new AbortController();
     const forget = world.onInterrupt(() => leaving.abort());

@@ -5,17 +5,21 @@ import { packageRoot } from '../package.js';
 import type { Output, World } from './world.js';
 
 export function realWorld(): World {
+  const readers = { mayLeave: false };
   return {
     env: process.env,
     cwd: personsFolder(process.env, process.cwd()),
-    out: outputTo(process.stdout),
-    err: outputTo(process.stderr),
+    out: outputTo(process.stdout, readers),
+    err: outputTo(process.stderr, readers),
     canAsk: Boolean(process.stdin.isTTY && process.stderr.isTTY),
     ask,
     now: Date.now,
     onInterrupt(listener) {
       process.on('SIGINT', listener).on('SIGTERM', listener);
       return () => process.off('SIGINT', listener).off('SIGTERM', listener);
+    },
+    goOnUnread() {
+      readers.mayLeave = true;
     },
     onExit(listener) {
       process.on('exit', listener);
@@ -39,10 +43,15 @@ async function ask(question: string): Promise<string | null> {
   return answer;
 }
 
-function outputTo(stream: NodeJS.WriteStream): Output {
+function outputTo(stream: NodeJS.WriteStream, readers: { readonly mayLeave: boolean }): Output {
+  let isUnread = false;
   stream.on('error', (error: NodeJS.ErrnoException) => {
     // `planwright events last | head -1`: whoever read has enough, and so have we.
-    if (error.code === 'EPIPE') process.exit(0);
+    if (error.code === 'EPIPE') {
+      if (!readers.mayLeave) process.exit(0);
+      isUnread = true;
+      return;
+    }
     // A full disk behind a redirection; of what goes to standard error nobody can be told.
     if (stream !== process.stderr)
       process.stderr.write(`planwright: the result cannot be written: ${error.message}\n`);
@@ -51,10 +60,10 @@ function outputTo(stream: NodeJS.WriteStream): Output {
   return {
     isTerminal: Boolean(stream.isTTY),
     size: () => ({ columns: stream.columns || 80, rows: stream.rows || 24 }),
-    write: (data) => void stream.write(data),
+    write: (data) => void (isUnread || stream.write(data)),
     drained: () =>
-      stream.writableNeedDrain
-        ? new Promise((resolve) => stream.once('drain', () => resolve()))
+      stream.writableNeedDrain && !isUnread
+        ? new Promise((resolve) => stream.once('drain', resolve).once('close', resolve))
         : Promise.resolve(),
     onResize(listener) {
       stream.on('resize', listener);

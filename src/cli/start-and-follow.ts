@@ -32,6 +32,7 @@ export async function startAndFollow(
   await link.client(); // may take minutes the first time; until here Ctrl-C simply ends this process
   let interrupted = 0;
   const forget = world.onInterrupt(() => (interrupted += 1)); // from here on there may be a run to cancel
+  world.goOnUnread();
   const { runId, notes } = await start();
   for (const note of notes) tellTo(world)(note);
   const webUi = webUiOf(await link.target(), runId);

@@ -31,6 +31,8 @@ export interface World {
   readonly now: () => number;
   /** Called at each Ctrl-C (or SIGTERM) instead of ending the process; returns what ends that. */
   onInterrupt(listener: () => void): () => void;
+  /** From now on work is under way: a reader who leaves (`… | head`) ends nothing, and how the work ends is the exit code. */
+  goOnUnread(): void;
   /** Called when the process leaves, however it does; returns what ends that. */
   onExit(listener: () => void): () => void;
 }

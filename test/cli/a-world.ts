@@ -72,6 +72,7 @@ export function aWorld({
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    goOnUnread: () => undefined,
     onExit: () => () => undefined,
     interrupt: () => listeners.forEach((listener) => listener()),
   };

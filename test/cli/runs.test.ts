@@ -290,6 +290,20 @@ test('who reads only the beginning breaks nothing', async () => {
   expect([code, err]).toEqual([0, '']);
 });
 
+test('a run goes on when nobody reads any more, and the exit code says how it ended', async () => {
+  const plan = shop.plan('unread', [
+    { id: 'ends', command: 'sh', args: ['-c', `${shop.held('unread').args[1]!}; exit 3`] },
+  ]);
+  const child = shop.spawn('start', plan, '--json');
+  child.stdout!.destroy();
+  child.stderr!.resume();
+  const code = new Promise((resolve) => child.on('close', resolve));
+  await expect.poll(() => stateOf('last').catch(() => '')).toBe('running');
+  shop.release('unread');
+  expect(await code).toBe(1);
+  expect(await stateOf('last')).toBe('failed');
+});
+
 test('SIGINT to the process cancels its run, and the process waits', async () => {
   const plan = shop.plan('signalled', [{ id: 'long', ...shop.held('signalled') }]);
   const child = shop.spawn('start', plan);

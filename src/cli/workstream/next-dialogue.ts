@@ -23,9 +23,9 @@ export interface Dialogue {
   readonly workstreams: ReadonlyMap<string, Workstream>;
   /** Dependencies do not count. */
   readonly force: boolean;
-  run(id: string): Promise<{ readonly succeeded: boolean; readonly reason: string }>;
+  readonly run: (id: string) => Promise<{ readonly succeeded: boolean; readonly reason: string }>;
   /** Notes that a person has done it. */
-  note(id: string, message: string): Promise<void>;
+  readonly note: (id: string, message: string) => Promise<void>;
 }
 
 type Choice = 'run' | 'edit' | 'skip' | 'done' | 'quit';
