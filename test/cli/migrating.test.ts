@@ -25,7 +25,7 @@ const GROUPS = ['workstream', 'patch', 'worktree', 'lease', 'job', 'breaker'];
 const commandIn = (text: string): string[] => {
   const [first = '', second = ''] = text.split(/\s+/);
   const isPair = GROUPS.includes(first) || (first === 'worker' && /^[a-z]+$/.test(second));
-  return isPair ? [first, second] : [first];
+  return isPair && second !== '' ? [first, second] : [first];
 };
 
 const named = [
