@@ -56,6 +56,21 @@ describe('as programs', () => {
     expect(ran.stderr).toContain('dirty_working_tree');
   });
 
+  test('certificates that are added are not read at each start, but handed on to what is started', async () => {
+    const { mine } = parted();
+    const seen = join(box.folder(), 'seen');
+    // Node warns of a file that is not there, when it reads it.
+    const env = {
+      NODE_EXTRA_CA_CERTS: '/no/such.pem',
+      SAFE_MERGE_GATE: `printenv NODE_EXTRA_CA_CERTS > ${seen}`,
+    };
+    for (const step of ['env_scan', 'git_fetch', 'git_merge', 'merge_gate']) {
+      const ran = await program.run('planwright-merge', [step], mine.path, env);
+      expect([ran.code, ran.stderr]).toEqual([0, '']);
+    }
+    expect(readFileSync(seen, 'utf8')).toBe('/no/such.pem\n');
+  });
+
   test('before it is built it says so', async () => {
     const bare = join(box.folder(), 'bin/steps');
     mkdirSync(bare, { recursive: true });
