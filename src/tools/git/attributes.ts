@@ -24,8 +24,7 @@ export const useAttributesOf = async (objects: Objects, treeish: string): Promis
  */
 export async function useAttributes(objects: Objects, entries: readonly TreeEntry[]): Promise<boolean> {
   const files = entries.filter(
-    ({ mode, path }) =>
-      mode.startsWith('100') && (path === FILE || path.endsWith(`/${FILE}`)) && staysInside(path),
+    ({ mode, path }) => mode.startsWith('100') && isAttributesFile(path) && staysInside(path),
   );
   for (const { id, path } of files.slice(0, MAX_FILES)) {
     const target = fileBytes(objects.attributes, path);
@@ -34,6 +33,8 @@ export async function useAttributes(objects: Objects, entries: readonly TreeEntr
   }
   return files.length > 0;
 }
+
+export const isAttributesFile = (path: string): boolean => path === FILE || path.endsWith(`/${FILE}`);
 
 /** Trees can be made by hand: `..` and `.git` in them are git's own nightmare, and not going to be ours. */
 function staysInside(path: string): boolean {

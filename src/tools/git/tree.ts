@@ -1,6 +1,7 @@
 /**
  * What trees hold and how two of them differ.
  */
+import { isAscii } from 'node:buffer';
 import type { Objects } from './objects.js';
 import { bytesFromPath, fields, pathFromBytes, texts } from './path-bytes.js';
 
@@ -23,15 +24,55 @@ const MAX_LISTING = 512 * 1024 * 1024;
  * @param named - only whether and where there are such files counts: a listing without the name is not read
  */
 export async function listTree(objects: Objects, treeish: string, named = ''): Promise<TreeEntry[]> {
+  const listed = await lsTree(objects, treeish);
+  return listed.includes(named) ? texts(listed).map(entryOf) : [];
+}
+
+async function lsTree(objects: Objects, treeish: string): Promise<Buffer> {
   const args = ['ls-tree', '-r', '-z', '--full-tree', '--end-of-options', treeish];
-  const answer = await objects.git(args, { maxBytes: MAX_LISTING });
-  if (!answer.stdout.includes(named)) return [];
-  // <mode> <type> <id>\t<path>
-  return texts(answer.stdout).map((text) => {
-    const tab = text.indexOf('\t');
-    const id = text.slice(text.lastIndexOf(' ', tab) + 1, tab);
-    return { mode: text.slice(0, 6), id, path: text.slice(tab + 1) };
-  });
+  return (await objects.git(args, { maxBytes: MAX_LISTING })).stdout;
+}
+
+/** Reads `<mode> <type> <id>\t<path>`. */
+function entryOf(text: string): TreeEntry {
+  const tab = text.indexOf('\t');
+  const id = text.slice(text.lastIndexOf(' ', tab) + 1, tab);
+  return { mode: text.slice(0, 6), id, path: text.slice(tab + 1) };
+}
+
+export interface TreeFiles {
+  /** All files and links. */
+  readonly paths: string[];
+  /** Those that were asked for, with all that is known of them. */
+  readonly named: readonly TreeEntry[];
+}
+
+/**
+ * Returns the files and links of a commit or tree, without its submodules.
+ *
+ * @param isNamed - of which more is wanted than the path. A tree has hundreds of thousands of files: all of each takes twice
+ * the time
+ */
+export async function listFiles(
+  objects: Objects,
+  treeish: string,
+  isNamed: (path: string) => boolean,
+): Promise<TreeFiles> {
+  const listed = await lsTree(objects, treeish);
+  if (!isAscii(listed)) {
+    const entries = texts(listed).map(entryOf);
+    const files = entries.filter(({ mode }) => !isSubmodule(mode));
+    return { paths: files.map(({ path }) => path), named: files.filter(({ path }) => isNamed(path)) };
+  }
+  const all = listed.toString('latin1');
+  const [paths, named]: [string[], TreeEntry[]] = [[], []];
+  for (let at = 0, end = 0; (end = all.indexOf('\0', at)) >= 0; at = end + 1) {
+    if (all.startsWith('160000', at)) continue;
+    const path = all.slice(all.indexOf('\t', at) + 1, end);
+    paths.push(path);
+    if (isNamed(path)) named.push(entryOf(all.slice(at, end)));
+  }
+  return { paths, named };
 }
 
 /** One path that differs. A side that does not have it is null. */

@@ -38,8 +38,8 @@ export function classifierOf(rules: Rules): Classifier {
   return (path, { declaredGenerated, binary }) => {
     const nameAt = path.lastIndexOf('/') + 1;
     const file = path.slice(nameAt);
-    const above = path.slice(0, nameAt);
-    if (above !== directory) {
+    if (directory?.length !== nameAt || !path.startsWith(directory)) {
+      const above = path.slice(0, nameAt);
       directory = above;
       byEnd = new Map();
       const parts = above.split('/').slice(0, -1);

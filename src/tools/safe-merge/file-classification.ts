@@ -3,12 +3,12 @@
  */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { useAttributes } from '../git/attributes.js';
+import { isAttributesFile, useAttributes } from '../git/attributes.js';
 import { isAncestor, mergeBases } from '../git/merge-tree.js';
 import { type Objects, withObjects } from '../git/objects.js';
 import { trackingRef, findRemote } from '../git/remote.js';
 import { readRef } from '../git/refs.js';
-import { binaryChanges, diffTrees, isSubmodule, listTree, readBlob, type TreeEntry } from '../git/tree.js';
+import { binaryChanges, diffTrees, isSubmodule, listFiles, readBlob, type TreeEntry } from '../git/tree.js';
 import { type AnyClass, classesOf, classifierOf } from './classes.js';
 import { textOf } from './options.js';
 import { BadPolicy, type Policy, policyOf, shippedPolicy } from './policy.js';
@@ -49,17 +49,17 @@ async function classify(context: Context, options: OptionValues): Promise<Findin
     });
   }
   return withObjects(repository, directory, async (objects) => {
-    const entries = await listTree(objects, tip);
-    const policy = await findPolicy(context, objects, entries, textOf(options, 'policy'));
+    const { paths, named } = await listFiles(
+      objects,
+      tip,
+      (path) => path === OWN_POLICY || isAttributesFile(path),
+    );
+    const policy = await findPolicy(context, objects, named, textOf(options, 'policy'));
     for (const warning of policy.warnings) context.say(`file_classification: ${policy.from}: ${warning}`);
-    const attributed = await useAttributes(objects, entries);
+    const attributed = await useAttributes(objects, named);
     const { changed, binary } = await changes(context, objects, tip);
-    const paths: string[] = [];
     const isNew = new Set(changed);
-    for (const { mode, path } of entries) {
-      isNew.delete(path);
-      if (!isSubmodule(mode)) paths.push(path);
-    }
+    if (isNew.size > 0) for (const path of paths) isNew.delete(path);
     paths.push(...isNew);
     const classes = await classesOf(objects, classifierOf(policy.rules), paths, attributed, binary);
     return finding(policy, tip, paths, classes);
@@ -102,7 +102,7 @@ async function findPolicy(
       return policyOf(await readPolicy(path), path, shipped);
     }
     const own = entries.find((entry) => entry.path === OWN_POLICY);
-    if (own === undefined || isSubmodule(own.mode)) return shipped;
+    if (own === undefined) return shipped;
     const text = (await readBlob(objects, own.id, 1024 * 1024)).toString('utf8');
     return policyOf(text, `${context.target.branch}:${OWN_POLICY}`, shipped);
   } catch (error) {

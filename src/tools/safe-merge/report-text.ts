@@ -6,6 +6,9 @@ import type { Report } from './reasons.js';
 /** The part of a report that may be long. It comes last, and no step reads it again: only people and other programs. */
 export const LISTING = 'classifications';
 
+/** Nothing in it needs to be written otherwise in JSON. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 /** A map from path to word that is made into text without being made into an object first. */
 export class Listing {
   constructor(
@@ -21,7 +24,11 @@ export class Listing {
   /** As `JSON.stringify` would write it, two blanks deep. */
   text(): string {
     if (this.keys.length === 0) return '{}';
-    const rows = this.keys.map((key, at) => `    ${JSON.stringify(key)}: ${JSON.stringify(this.words[at])}`);
+    const quoted = new Map([...new Set(this.words)].map((word) => [word, JSON.stringify(word)]));
+    const rows = this.keys.map(
+      (key, at) =>
+        `    ${PLAIN.test(key) ? `"${key}"` : JSON.stringify(key)}: ${quoted.get(this.words[at] ?? '') ?? ''}`,
+    );
     return `{\n${rows.join(',\n')}\n  }`;
   }
 }
