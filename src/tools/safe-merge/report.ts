@@ -152,7 +152,9 @@ function markdownOf(
     '| Step | Status | Seconds | Reason |',
     '| --- | --- | --- | --- |',
     ...rows,
-    ...(troubles.length === 0 ? [] : ['', '## What stopped it', '', ...troubles]),
+    ...(troubles.length === 0
+      ? []
+      : ['', `## ${outcome === 'success' ? 'What came up on the way' : 'What stopped it'}`, '', ...troubles]),
     '',
   ].join('\n');
 }

@@ -2,7 +2,15 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { withObjects, type Objects } from '../../../src/tools/git/objects.js';
 import { openRepository } from '../../../src/tools/git/repository.js';
-import { binaryChanges, changeTree, diffTrees, lastTouched, listTree } from '../../../src/tools/git/tree.js';
+import {
+  binaryChanges,
+  changeTree,
+  diffTrees,
+  isSubmodule,
+  lastTouched,
+  listFiles,
+  listTree,
+} from '../../../src/tools/git/tree.js';
 import { newRepo, sandbox, type Repo } from './support/sandbox.js';
 
 const box = sandbox();
@@ -68,3 +76,24 @@ test('a tree is changed at some paths and kept at all others', async () => {
     ]);
   });
 });
+
+test.each([
+  ['of plain letters', { 'a/b.txt': 'b\n', 'a/.x': 'x\n' }],
+  ['of any bytes', { 'a/b.txt': 'b\n', 'a/.x': 'x\n', 'ä/ö.txt': 'o\n' }],
+])(
+  'files with names %s are those of the tree, without submodules, and more is told of some',
+  async (_, files) => {
+    const repo = made();
+    const base = repo.commit('base', files);
+    repo.git('update-index', '--add', '--cacheinfo', `160000,${base},module`);
+    const tip = repo.git('commit-tree', '-m', 'module', repo.git('write-tree'));
+    await on(repo, async (objects) => {
+      const all = await listTree(objects, tip);
+      expect(all.map(({ path }) => path)).toContain('module');
+      const { paths, named } = await listFiles(objects, tip, (path) => path.endsWith('.x'));
+      const plain = all.filter(({ mode }) => !isSubmodule(mode));
+      expect(paths).toEqual(plain.map(({ path }) => path));
+      expect(named).toEqual(plain.filter(({ path }) => path === 'a/.x'));
+    });
+  },
+);

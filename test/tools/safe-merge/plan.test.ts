@@ -222,6 +222,10 @@ describe('a safe merge ends well', () => {
     expect(readFileSync(join(mine.path, 'logo.png'))).toEqual(Buffer.from([0x89, 0, 3]));
     expect(tip(remote)).toBe(tip(mine));
     expect(mine.git('log', '-1', '--format=%P').split(' ')).toHaveLength(2);
+    const report = mine.read(`.git/planwright/safe_merge/${outcome.runId}/SAFE_MERGE_REPORT.md`);
+    expect(report).toMatch(
+      /: success\n[\s\S]*## What came up on the way\n\n- `git_merge`: 2 files in conflict/,
+    );
     expectHealthy(mine.path);
   });
 
