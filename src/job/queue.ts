@@ -39,8 +39,8 @@ export interface QueueState {
   /** So long a job waits for one that nobody has submitted. */
   readonly unknownMs: number;
   readonly jobs: readonly QueuedJob[];
-  /** What jobs are still to be told. */
-  readonly told?: readonly Told[];
+  /** What jobs of these are still to be told. */
+  readonly told?: readonly { readonly id: string; readonly news: JobNews }[];
 }
 
 export const newQueue = (name: string): QueueState => ({
@@ -98,12 +98,16 @@ export class JobQueue {
     this.#jobs = new Map();
     for (const job of jobs) this.#set(job);
     for (const job of jobs) this.#lookOutside(job);
-    this.#told.push(...told);
+    for (const { id, news } of told) {
+      const job = this.#jobs.get(id);
+      if (job !== undefined) this.#tell(job, news);
+    }
   }
 
   state(): QueueState {
     const { name, places, ageingMs, unknownMs } = this;
-    return { name, places, ageingMs, unknownMs, jobs: [...this.#jobs.values()], told: this.#told };
+    const told = this.#told.map(({ job: { id }, news }) => ({ id, news }));
+    return { name, places, ageingMs, unknownMs, jobs: [...this.#jobs.values()], told };
   }
 
   get size(): number {
