@@ -4,6 +4,7 @@
 import { failureTail } from '../plan/failure-words.js';
 import type { Attempt } from '../plan/attempt.js';
 import type { Plan, Step } from '../plan/plan.js';
+import { pausedText } from '../plan/cancel-words.js';
 import type { RunHead, RunRecord, StepRecord } from '../plan/record.js';
 import { commandFor } from '../plan/references.js';
 import { describeFailure } from '../plan/view.js';
@@ -56,7 +57,7 @@ export function verdictLine(head: RunHead, paint: Paint): string {
       return `${paint.yellow(paint.marks.canceled)} ${paint.bold('quarantined')}${message}`;
     case 'pending':
     case 'running':
-      return `${paint.blue(paint.marks.running)} ${paint.bold(head.paused ? 'paused' : head.state)}`;
+      return `${paint.blue(paint.marks.running)} ${paint.bold(head.paused ? oneLine(pausedText(head.pausedBy)) : head.state)}`;
     default:
       return head.state satisfies never;
   }

@@ -36,6 +36,8 @@ export interface RunStatus {
   /** Failures that the run went on in spite of. */
   readonly tolerated_failures: number;
   readonly paused: boolean;
+  /** Who paused it and why, while it is paused. */
+  readonly paused_by: { readonly reason: string; readonly actor: string } | null;
   /** The step whose failure aborted the run. */
   readonly aborted_by: string | null;
   readonly cancel: { readonly reason: string; readonly actor: string } | null;
@@ -142,6 +144,7 @@ export function summaryStatus(
     counts: head.counts,
     tolerated_failures: head.toleratedFailures,
     paused: head.paused,
+    paused_by: head.pausedBy ?? null,
     aborted_by: head.abortedBy,
     cancel: head.cancel,
     retry_of: origin.retryOf,

@@ -1,6 +1,8 @@
 /**
- * A cancellation in words.
+ * A cancellation, and a pause, in words.
  */
+import type { PausedBy } from './record.js';
+
 interface Cancellation {
   readonly actor: string;
   readonly reason: string;
@@ -14,4 +16,11 @@ export function canceledBy({ actor, reason }: Cancellation): string {
   const why = reason.trim();
   if (why === '' || SAYS_NOTHING.test(why)) return `canceled by ${actor}`;
   return /^cancell?ed by /i.test(why) ? `${why} (${actor})` : `canceled by ${actor}: ${why}`;
+}
+
+/** "paused by ann: tea"; "paused" when nobody said. */
+export function pausedText(by: PausedBy | undefined): string {
+  if (by === undefined) return 'paused';
+  const why = by.reason.trim();
+  return why === '' || why === 'paused by user' ? `paused by ${by.actor}` : `paused by ${by.actor}: ${why}`;
 }

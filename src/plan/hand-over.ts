@@ -10,7 +10,7 @@ import { isHeld, open } from './follow.js';
 import { WHOLE_RUN, type LeaseUse } from './lease-use.js';
 import type { Plan } from './plan.js';
 import { mayBeReadBy } from './reads.js';
-import type { StepKind } from './record.js';
+import type { PausedBy, StepKind } from './record.js';
 import {
   emptyRun,
   isStopping,
@@ -41,6 +41,8 @@ export interface HandOver {
   readonly before: Readonly<Record<string, ConditionStep>>;
   readonly earlier: Earlier;
   readonly paused: boolean;
+  /** Left out when it is not paused, or nobody said why. */
+  readonly pausedBy?: PausedBy;
   /** Left out when nothing of it has to do with leases. */
   readonly leases?: LeasesHandedOver;
   /** Left out when nothing was spent. */
@@ -106,6 +108,7 @@ export function handOver(
       before,
       earlier: { counts, toleratedFailures, blemish: blemishOf(run, (index) => stays.has(index)) },
       paused: run.paused,
+      ...(run.pausedBy === null ? {} : { pausedBy: run.pausedBy }),
       ...leasesOf(run, place, waiting),
       ...byHandOf(run, place),
       ...(run.spending === NOTHING_SPENT ? {} : { spending: run.spending }),
@@ -147,6 +150,7 @@ function byHandOf(run: Run, place: ReadonlyMap<number, number>): Pick<HandOver, 
 export function takeOver(from: HandOver, judge: Judge): Run {
   const run = emptyRun(from.plan, judge, new Map(Object.entries(from.before)), from.earlier);
   run.paused = from.paused;
+  run.pausedBy = from.pausedBy ?? null;
   for (const [index, state] of from.states) setState(run, index, state);
   for (const index of from.tolerated) run.tolerated[index] = true;
   from.waits.forEach((waits, index) => (run.waits[index] = waits));

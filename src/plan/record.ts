@@ -58,6 +58,12 @@ export interface StepRecord {
   readonly toolWait?: ToolWait;
 }
 
+/** Who paused a run, and why. */
+export interface PausedBy {
+  readonly reason: string;
+  readonly actor: string;
+}
+
 /** The state of a whole run but for its steps. */
 export interface RunHead {
   readonly runId: string;
@@ -66,6 +72,8 @@ export interface RunHead {
   readonly startedAt: number | null;
   readonly endedAt: number | null;
   readonly paused: boolean;
+  /** Who paused it and why. Left out when it is not paused, or nobody said. */
+  readonly pausedBy?: PausedBy;
   /** Set once a critical `abort` step has failed: that step. */
   readonly abortedBy: StepId | null;
   /** The step that made the run a failed one, or null. */

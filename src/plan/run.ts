@@ -9,7 +9,7 @@ import type { ManualNote, ManualRequest } from './by-hand.js';
 import { NOTHING_SPENT, type Spending } from './budget.js';
 import type { LeaseUse } from './lease-use.js';
 import type { Json, OnFailure, Plan, Step, StepId } from './plan.js';
-import type { Cause, StepKind } from './record.js';
+import type { Cause, PausedBy, StepKind } from './record.js';
 import { IndexQueue } from './index-queue.js';
 import { assertMove, type StepState } from './step-state.js';
 import type { ToolWait } from './tool-wait.js';
@@ -63,6 +63,7 @@ export interface Run {
   /** Running steps that hold a place under `maxConcurrency`. */
   slotsUsed: number;
   paused: boolean;
+  pausedBy: PausedBy | null;
   abortedBy: StepId | null;
   cancel: { readonly reason: string; readonly actor: string } | null;
   /** Running steps to be stopped, until the workflow takes them. */
@@ -162,6 +163,7 @@ export function emptyRun(
     counts,
     slotsUsed: 0,
     paused: false,
+    pausedBy: null,
     abortedBy: null,
     cancel: null,
     toStop: [],

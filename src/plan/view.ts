@@ -77,6 +77,7 @@ export function runHead(run: Run, clock: RunClock): RunHead {
     ...clock,
     state,
     paused: run.paused,
+    ...(run.pausedBy === null ? {} : { pausedBy: run.pausedBy }),
     abortedBy: run.abortedBy,
     failedStep: failedStep(run, state),
     cancel: run.cancel,

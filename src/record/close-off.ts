@@ -17,12 +17,13 @@ export function closeOff(record: RunRecord, ending: Ending): RunRecord {
   const { head } = record;
   const isOver = head.state !== 'pending' && head.state !== 'running';
   if (isOver) return head.endedAt === null ? { ...record, head: { ...head, endedAt: ending.at } } : record;
+  const { pausedBy: _, ...goesOn } = head;
   const steps = record.steps.map((step) => endStep(step, ending));
   const { state, message, at: endedAt } = ending;
   return {
     ...record,
     steps,
-    head: { ...head, state, message, endedAt, paused: false, counts: countsOf(steps) },
+    head: { ...goesOn, state, message, endedAt, paused: false, counts: countsOf(steps) },
   };
 }
 

@@ -3,7 +3,7 @@
  * only, shared by the workflow and the client.
  */
 import type { Plan, Priority, Reuse, StepId } from '../plan/plan.js';
-import type { RunHead, RunOrigin, StepRecord } from '../plan/record.js';
+import type { PausedBy, RunHead, RunOrigin, StepRecord } from '../plan/record.js';
 import type { ConditionStep } from '../plan/run.js';
 import type { Outcome } from '../plan/step-state.js';
 
@@ -156,6 +156,7 @@ export const STOP_STEPS_SIGNAL = 'stopSteps';
 export const PAUSED_SIGNAL = 'paused';
 export interface PausedRequest {
   readonly paused: boolean;
+  readonly by?: PausedBy | null;
 }
 
 export interface SettledRequest {

@@ -3,6 +3,7 @@
  */
 import type { Asked } from '../plan/approval.js';
 import { describeWait, waitedFor } from '../plan/lease-use.js';
+import { pausedText } from '../plan/cancel-words.js';
 import type { RunHead, StepKind } from '../plan/record.js';
 import type { Run } from '../plan/run.js';
 import { askedNow, describeFailure } from '../plan/view.js';
@@ -45,7 +46,7 @@ function headline(head: RunHead): string {
     count > 0 ? [`${count} ${kind}`] : [],
   );
   const what = head.paused
-    ? 'paused'
+    ? cell(pausedText(head.pausedBy))
     : head.cancel !== null && head.state === 'running'
       ? 'canceling'
       : head.state;

@@ -9,7 +9,7 @@ import { waitedFor } from '../plan/lease-use.js';
 import { moneyLeft, noteSpent, whyNoMoreWork } from '../plan/budget.js';
 import { noteToolWait } from '../plan/tool-wait.js';
 import type { StepId } from '../plan/plan.js';
-import type { RunHead } from '../plan/record.js';
+import type { PausedBy, RunHead } from '../plan/record.js';
 import { messageFor } from '../plan/references.js';
 import { isStopping, touch, type Run } from '../plan/run.js';
 import {
@@ -71,7 +71,7 @@ export class Leg {
   later: Report = {};
   #stopsBounded = false;
   /** What was said of pausing before the plan was here. */
-  #pausedEarly: boolean | null = null;
+  #pausedEarly: { readonly paused: boolean; readonly by: PausedBy | null } | null = null;
   #news = false;
 
   constructor(
@@ -93,17 +93,18 @@ export class Leg {
   }
 
   /** Lets nothing start from here on, nor in the runs below, or lets it again. */
-  pause(paused: boolean): void {
-    if (this.next !== null) return this.next.pause(paused);
+  pause(paused: boolean, by: PausedBy | null): void {
+    if (this.next !== null) return this.next.pause(paused, by);
     const { run } = this;
-    if (run === null) this.#pausedEarly = paused;
+    if (run === null) this.#pausedEarly = { paused, by };
     if (run === null || isStopping(run) || isRunOver(run) || run.paused === paused) return;
     run.paused = paused;
+    run.pausedBy = paused ? by : null;
     run.revision += 1;
     const below = run.states.flatMap((state, index) =>
       state.kind === 'running' ? (this.childRunOf(index) ?? []) : [],
     );
-    pauseBelow(below, paused);
+    pauseBelow(below, paused, by);
     this.wake();
   }
 
@@ -144,7 +145,10 @@ export class Leg {
    */
   async drive(run: Run, waiting: readonly number[] = []): Promise<RunHead> {
     this.run = run;
-    run.paused = this.#pausedEarly ?? run.paused;
+    if (this.#pausedEarly !== null) {
+      run.paused = this.#pausedEarly.paused;
+      run.pausedBy = run.paused ? this.#pausedEarly.by : null;
+    }
     const { runId, execution } = this.around;
     this.#gate = new LeaseGate(run, { run: runId, execution });
     this.#gate.closeUntilTaken((reason) => this.cancel({ reason, actor: 'engine' }));
@@ -308,7 +312,7 @@ export class Leg {
     this.next = await this.neighbours.handOn(given.handOver);
     if (this.#cancel !== null) this.next.cancel(this.#cancel);
     for (const news of this.#leaseNews.splice(0)) this.next.told(news);
-    if (run.paused !== given.handOver.paused) this.next.pause(run.paused);
+    if (run.paused !== given.handOver.paused) this.next.pause(run.paused, run.pausedBy);
   }
 
   /** Gives the next leg the outcomes of what ran here or above, until that leg is done: then every step has ended. */

@@ -11,7 +11,7 @@ import {
 } from '@temporalio/workflow';
 import { actByHand, whyNotByHand, type ManualRequest } from '../plan/by-hand.js';
 import { whyNotAnswer } from '../plan/approval.js';
-import type { RunOrigin } from '../plan/record.js';
+import type { PausedBy, RunOrigin } from '../plan/record.js';
 import { isStopping, noCounts, type Run } from '../plan/run.js';
 import { cancelStep, isRunOver, whyNotCancelStep } from '../plan/schedule.js';
 import { stepRecord } from '../plan/view.js';
@@ -73,7 +73,7 @@ export function openDoors(leg: Leg, chunks: ChunkStore, origin: RunOrigin): void
   });
   setHandler(defineSignal<[SettledRequest]>(SETTLED_SIGNAL), ({ outcomes }) => leg.take(outcomes));
   setHandler(defineSignal<[LeaseNews]>(LEASE_SIGNAL), (news) => leg.told(news));
-  setHandler(defineSignal<[PausedRequest]>(PAUSED_SIGNAL), ({ paused }) => leg.pause(paused));
+  setHandler(defineSignal<[PausedRequest]>(PAUSED_SIGNAL), ({ paused, by = null }) => leg.pause(paused, by));
   setHandler(defineSignal<[BreakerNews]>(BREAKER_SIGNAL), (news) => leg.breakers.told(news));
   setHandler(defineSignal<[StopStepsRequest]>(STOP_STEPS_SIGNAL), ({ steps }) => leg.stop(steps));
 }
@@ -89,13 +89,13 @@ function openUpdates(leg: Leg): void {
     leg,
     PAUSE_UPDATE,
     (run) => (run.paused ? 'the run is already paused' : null),
-    () => leg.pause(true),
+    (_, request) => leg.pause(true, pausedByOf(request)),
   );
   onUpdate<PauseRequest>(
     leg,
     RESUME_UPDATE,
     (run) => (run.paused ? null : 'the run is not paused'),
-    () => leg.pause(false),
+    () => leg.pause(false, null),
   );
   onUpdate<ManualRequest>(leg, BY_HAND_UPDATE, whyNotByHand, (run, request) =>
     actByHand(run, request, Date.now()),
@@ -160,6 +160,14 @@ const refusal = (reason: string): ApplicationFailure => ApplicationFailure.nonRe
 
 function refuseIf(reason: string | null): void {
   if (reason !== null) throw refusal(reason);
+}
+
+/** The update may come from Temporal's own tools, without anything. */
+function pausedByOf(request: Partial<PauseRequest> | undefined): PausedBy | null {
+  const { reason = '', actor } = request ?? {};
+  return typeof actor !== 'string' || actor === ''
+    ? null
+    : { reason: String(reason).slice(0, 500), actor: actor.slice(0, 200) };
 }
 
 /** The signal comes from people's hands: anything that is not as expected counts as left out. */

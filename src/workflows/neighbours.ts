@@ -3,6 +3,7 @@
  */
 import type { HandOver } from '../plan/hand-over.js';
 import type { StepId } from '../plan/plan.js';
+import type { PausedBy } from '../plan/record.js';
 import type { Outcome } from '../plan/step-state.js';
 import type { CancelRequest, ReportWanted, RunEnd } from './api.js';
 import type { LeaseNews } from './lease-api.js';
@@ -38,7 +39,7 @@ export interface Successor {
   cancel(request: CancelRequest): void;
   settled(outcomes: readonly Settled[]): void;
   told(news: LeaseNews): void;
-  pause(paused: boolean): void;
+  pause(paused: boolean, by: PausedBy | null): void;
   result(): Promise<RunEnd>;
 }
 

@@ -11,6 +11,7 @@ import {
 import type { HandOver } from '../plan/hand-over.js';
 import { leasesOf } from '../plan/lease-names.js';
 import type { Plan } from '../plan/plan.js';
+import type { PausedBy } from '../plan/record.js';
 import { packPlan, unpackPlan } from '../plan/wire.js';
 import {
   ADD_CHUNK_SIGNAL,
@@ -68,7 +69,7 @@ export function neighboursOf(place: Place): Neighbours {
         id: next.workflowId,
         cancel: (request) => send(() => next.signal(CANCEL_SIGNAL, request)),
         told: (news) => send(() => next.signal(LEASE_SIGNAL, news)),
-        pause: (paused) => send(() => next.signal(PAUSED_SIGNAL, { paused })),
+        pause: (paused, by) => send(() => next.signal(PAUSED_SIGNAL, { paused, by })),
         settled: (outcomes) => send(() => next.signal(SETTLED_SIGNAL, { outcomes })),
         result: () => next.result(),
       };
@@ -82,10 +83,10 @@ function send(signal: () => Promise<void>): void {
 }
 
 /** Tells runs below this one that they are paused, or no more. One that has ended needs no telling. */
-export function pauseBelow(runs: readonly string[], paused: boolean): void {
+export function pauseBelow(runs: readonly string[], paused: boolean, by: PausedBy | null): void {
   // A history from before this was told has no such signals.
   if (runs.length === 0 || !patched('pause-reaches-runs-below')) return;
-  for (const id of runs) send(() => getExternalWorkflowHandle(id).signal(PAUSED_SIGNAL, { paused }));
+  for (const id of runs) send(() => getExternalWorkflowHandle(id).signal(PAUSED_SIGNAL, { paused, by }));
 }
 
 type PackedHandOver = Omit<HandOver, 'plan'> & { readonly plan: string };

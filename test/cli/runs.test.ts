@@ -168,7 +168,7 @@ test('a run is paused, resumed, approved, and a step of it canceled', async () =
     },
   ]);
   const runId = runIdOf(await shop.run('start', plan, '--detach', '--json'));
-  expect((await shop.run('pause', runId)).code).toBe(0);
+  expect((await shop.run('pause', runId, '--reason', 'tea')).code).toBe(0);
   expect(await shop.run('pause', runId)).toMatchObject({
     code: 2,
     err: expect.stringContaining('already paused') as string,
@@ -176,7 +176,10 @@ test('a run is paused, resumed, approved, and a step of it canceled', async () =
   shop.release('one');
   const watching = shop.begin(['watch', runId]);
   await watching.said('one  succeeded');
-  expect((await shop.run('show', runId)).out).toMatch(/paused/);
+  expect((await shop.run('show', runId)).out).toMatch(/paused by .+: tea/);
+  expect(JSON.parse((await shop.run('show', runId, '--json')).out)).toMatchObject({
+    paused_by: { reason: 'tea' },
+  });
   expect((await shop.run('resume', runId)).code).toBe(0);
   await watching.said('two  started');
   expect(await shop.run('cancel', runId, '--step', 'tow')).toMatchObject({

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { canceledBy } from '../../src/plan/cancel-words.js';
+import { canceledBy, pausedText } from '../../src/plan/cancel-words.js';
 
 test.each([
   ['ann', 'wrong branch', 'canceled by ann: wrong branch'],
@@ -10,4 +10,13 @@ test.each([
   ['ann', ' ', 'canceled by ann'],
 ])('who canceled and why is said once each: %s, "%s"', (actor, reason, words) => {
   expect(canceledBy({ actor, reason })).toBe(words);
+});
+
+test.each([
+  [undefined, 'paused'],
+  [{ actor: 'ann', reason: 'tea' }, 'paused by ann: tea'],
+  [{ actor: 'ann', reason: 'paused by user' }, 'paused by ann'],
+  [{ actor: 'ann', reason: '' }, 'paused by ann'],
+])('who paused and why is said: %o', (by, words) => {
+  expect(pausedText(by)).toBe(words);
 });

@@ -117,8 +117,9 @@ describe('a hand-over', () => {
 
   test('keeps a pause', () => {
     const stage = new Stage(planOf({ a: [] })).pause();
+    stage.run.pausedBy = { actor: 'ann', reason: 'tea' };
     stage.handOver();
-    expect([stage.launch(), stage.head().paused]).toEqual([[], true]);
+    expect([stage.launch(), stage.head()]).toMatchObject([[], { paused: true, pausedBy: { reason: 'tea' } }]);
     expect(stage.pause(false).launch()).toEqual(['a']);
   });
 

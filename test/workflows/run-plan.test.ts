@@ -326,15 +326,18 @@ describe('a paused run', () => {
   test('starts nothing until it is resumed; what runs goes on', async () => {
     const handle = await engine.start(planOf({ held13: {}, next: { after: ['held13'] } }));
     const command = await engine.held('held13');
-    const ask = (update: string) => handle.executeUpdate(update, { args: [{ reason: '', actor: 'ann' }] });
+    const ask = (update: string) => handle.executeUpdate(update, { args: [{ reason: 'tea', actor: 'ann' }] });
     await ask('pause');
     expect(await refusalOf(ask('pause'))).toBe('the run is already paused');
     command.succeed();
     await expect
       .poll(() => statesOf(engine.client, handle.workflowId))
       .toEqual({ held13: 'succeeded', next: 'pending' });
-    expect((await handle.query<Changes>('changes')).head).toMatchObject({ paused: true, state: 'running' });
+    expect((await handle.query<Changes>('changes')).head).toMatchObject({
+      ...{ paused: true, state: 'running', pausedBy: { reason: 'tea', actor: 'ann' } },
+    });
     await ask('resume');
+    expect((await handle.query<Changes>('changes')).head).not.toHaveProperty('pausedBy');
     await handle.result();
     expect(await refusalOf(ask('resume')).catch(() => 'closed')).toBeTruthy();
   });
