@@ -23,6 +23,7 @@ import {
 } from '../src/workflows/landing-api.js';
 import { GATED, HELD_OUT_FROM, hundred } from '../test/landing/hundred.js';
 import { serialTruth } from '../test/landing/world.js';
+import { workerSec } from './processor.js';
 import { Planwright } from './programs.js';
 
 const BRANCH = 'refs/heads/main';
@@ -82,7 +83,7 @@ async function land(
     gates: [{ name: 'unit', command: GATE, timeoutSec: 600, blocking: true }],
     ...{ policy, runsOn: null, workstreams: patches.map(({ id }) => id), known: { patches, absent: {} } },
   };
-  const cpu = workerSec();
+  const cpu = workerSec(ours.home);
   const before = performance.now();
   const report = (await client.workflow.execute(LANDING_WORKFLOW, {
     ...{ workflowId: landingId(name), taskQueue: TASK_QUEUE, args: [input] },
@@ -101,18 +102,9 @@ async function land(
   console.log(
     `${name}: ${seconds.toFixed(0)} s, ${landed.length} landed, ${((landed.length / seconds) * 60).toFixed(1)} a minute; ` +
       `${gateRuns} gate runs of ${(runMs / 1000).toFixed(2)} s; ${dropped.length} innocents dropped, ${wrong.length} bad ones landed; ` +
-      `processor time of the worker ${(workerSec() - cpu).toFixed(0)} s; load ${loadavg()[0]!.toFixed(1)}`,
+      `processor time of the worker ${(workerSec(ours.home) - cpu).toFixed(0)} s; load ${loadavg()[0]!.toFixed(1)}`,
   );
   return { perMinute: (landed.length / seconds) * 60, gateRuns };
-}
-
-/** Seconds of processor time of the worker and all its children that have ended. */
-function workerSec(): number {
-  const { worker } = JSON.parse(readFileSync(join(ours.home, 'worker.json'), 'utf8')) as {
-    worker: { pid: number };
-  };
-  const fields = readFileSync(`/proc/${worker.pid}/stat`, 'latin1').split(') ')[1]!.split(' ');
-  return [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0) / 100;
 }
 
 try {

@@ -3,6 +3,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
@@ -14,4 +15,12 @@ export function processorSec(pid: number): number {
     return [11, 12, 13, 14].map((at) => Number(fields[at]));
   });
   return ticks.reduce((sum, one) => sum + one, 0) / TICKS;
+}
+
+/** The same of the worker of a state directory. */
+export function workerSec(home: string): number {
+  const { worker } = JSON.parse(readFileSync(join(home, 'worker.json'), 'utf8')) as {
+    worker: { pid: number };
+  };
+  return processorSec(worker.pid);
 }

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { packageRoot } from '../src/package.js';
 import type { SetReport } from '../src/workstream/report/report.js';
-import { processorSec } from './processor.js';
+import { workerSec } from './processor.js';
 import { Planwright } from './programs.js';
 
 const SET = join(packageRoot(), 'workstreams', 'example');
@@ -71,14 +71,6 @@ writeFileSync(
   }),
 );
 
-/** Seconds of processor time of the worker and all that it starts. */
-function workerSec(): number {
-  const { worker } = JSON.parse(readFileSync(join(ours.home, 'worker.json'), 'utf8')) as {
-    worker: { pid: number };
-  };
-  return processorSec(worker.pid);
-}
-
 /** A repository with all files that the set names, for one run. */
 function repository(name: string): string {
   const path = join(folder, name);
@@ -103,7 +95,7 @@ try {
   for (const workers of [3, 8]) {
     const root = repository(`with-${workers}`);
     const options = ['--root', root, '--config', config, '--max-workers', String(workers)];
-    const before = workerSec();
+    const before = workerSec(ours.home);
     const { seconds } = await ours.command('workstream', 'run', ...options);
     const report = JSON.parse(
       (await ours.command('workstream', 'report', 'last', '--json')).output,
@@ -112,7 +104,7 @@ try {
     const worked = Math.max(...report.workstreams.map(({ endedAt }) => endedAt ?? 0)) - report.startedAt;
     console.log(
       `${workers} workers: ${seconds.toFixed(1)} s, ${(serial / seconds).toFixed(2)} times as quick; ` +
-        `processor time of the worker ${(workerSec() - before).toFixed(1)} s; ` +
+        `processor time of the worker ${(workerSec(ours.home) - before).toFixed(1)} s; ` +
         `${(worked / 1000).toFixed(1)} s until the last tool had ended; ${landed} landed`,
     );
     for (const one of report.workstreams) {
