@@ -106,7 +106,10 @@ test('two that start side by side and change the same line: the first lands, the
     'ws-waits': 'validated',
   });
   expect(report.conflicts).toEqual([
-    { workstream: 'ws-two', with: [], files: ['docs/page.txt'], kind: 'content', status: 'QUARANTINED' },
+    {
+      ...{ workstream: 'ws-two', with: [], files: ['docs/page.txt'], kind: 'content', status: 'QUARANTINED' },
+      resolved: [],
+    },
   ]);
   // The whole of it lies in the run's directory, beside the record.
   const landing = JSON.parse(
