@@ -52,7 +52,10 @@ function polling(presence: WorkerPresence): void {
 const anotherThan = (served: Served, before: ProcessIdentity): Promise<void> =>
   until(
     'another worker asks for tasks',
-    () => served.record().polling && served.record().worker !== null && served.worker().pid !== before.pid,
+    () => {
+      const { polling, worker } = served.record(); // read once: it may change between two looks
+      return polling && worker !== null && worker.pid !== before.pid;
+    },
     PATIENCE_MS,
   );
 
