@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
 /** Tests that need the shared server or the built program; all others start at once. */
@@ -15,7 +14,6 @@ const realTools: TestProjectConfiguration = {
 export default defineConfig({
   test: {
     pool: 'forks', // signals, process groups and the SDK's native state stay with their file
-    maxWorkers: Math.max(2, availableParallelism() - 1), // most tests wait for others: a server, git, a process
     testTimeout: 120_000, // for a busy machine; a test that waits waits for an event
     hookTimeout: 120_000,
     expect: { poll: { timeout: 60_000 } }, // likewise
