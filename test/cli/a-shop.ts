@@ -55,9 +55,14 @@ export const shell = (script: string): { readonly command: string; readonly args
 });
 
 export async function openShop(env: NodeJS.ProcessEnv = {}): Promise<Shop> {
-  // The tests themselves may run under npm; who uses the program in them does not.
-  const { home, close } = await openHome({ npm_lifecycle_event: '', npm_command: '', ...env });
   const folder = mkdtempSync(join(tmpdir(), 'planwright-shop-'));
+  const temporary = join(folder, 'tmp'); // what a killed program leaves there goes with the shop
+  mkdirSync(temporary);
+  // The tests themselves may run under npm; who uses the program in them does not.
+  const { home, close } = await openHome({
+    ...{ npm_lifecycle_event: '', npm_command: '', TMPDIR: temporary },
+    ...env,
+  });
   mkdirSync(join(folder, 'gates'));
   const gate = (name: string): string => join(folder, 'gates', name);
 

@@ -7,7 +7,6 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PooledWorker } from '../../src/client/worker-pool.js';
 import { ensureServer } from '../../src/server/embedded.js';
@@ -52,14 +51,7 @@ const farOf = (workers: readonly PooledWorker[]): PooledWorker | undefined =>
 
 /** The server hears of workers every few seconds. */
 async function untilPool(what: string, is: (workers: readonly PooledWorker[]) => boolean): Promise<void> {
-  const limit = performance.now() + 60_000;
-  for (;;) {
-    const seen = await pool();
-    if (is(seen)) return;
-    if (performance.now() > limit)
-      throw new Error(`not within a minute: ${what}\n${JSON.stringify(seen, null, 1)}`);
-    await sleep(200);
-  }
+  await expect.poll(pool, { timeout: 60_000, interval: 200, message: what }).toSatisfy(is);
 }
 
 test('a worker is idle, busy with a step of a run, and idle again; the table says so', async () => {

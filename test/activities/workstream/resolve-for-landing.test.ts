@@ -75,21 +75,16 @@ const taskOf = (
 const resolve = (task: ResolveTask): Promise<ResolveDone> =>
   hall.act(hall.activities.resolveForLanding, task);
 
-/** Two patches that wrote the same file, and the commit that has the first. */
+/** Two patches that wrote the same files, and the commit that has the first. */
 async function twoPatches(
-  path = 'src/x',
+  ...paths: readonly string[]
 ): Promise<{ onto: string; first: LandingPatch; second: LandingPatch }> {
-  const first = await patchOf('ws-a', `echo one > ${path}`);
-  const second = await patchOf('ws-b', `echo two > ${path}`);
+  const writing = (text: string): string => paths.map((path) => `echo ${text} > ${path}`).join('; ');
+  const first = await patchOf('ws-a', writing('one'));
+  const second = await patchOf('ws-b', writing('two'));
   const merged = await hall.act(hall.activities.mergeForLanding, {
-    ...{
-      runId: RUN,
-      step: STEP,
-      root: hall.repo.path,
-      onto: hall.base,
-      patches: [first],
-      atSec: 1_700_000_000,
-    },
+    ...{ runId: RUN, step: STEP, root: hall.repo.path, onto: hall.base, patches: [first] },
+    atSec: 1_700_000_000,
   });
   if (merged.kind !== 'merged') throw new Error('the first conflicts');
   return { onto: merged.commit, first, second };
@@ -119,7 +114,7 @@ const moveOf = (
 
 describe('a patch in conflict', () => {
   test('is merged as the resolver says; what landed is remembered, and then nobody is asked', async () => {
-    const { onto, first, second } = await twoPatches();
+    const { onto, first, second } = await twoPatches('src/x');
     const before = snapshot(hall.repo.path);
     const asked = taskOf(onto, second, { resolver: resolver(UNION) });
     const done = await resolve(asked);
@@ -176,7 +171,7 @@ describe('a patch in conflict', () => {
   });
 
   test('stays in conflict with a resolver that hangs, of which nothing is left; so with a check that says no', async () => {
-    const { onto, second } = await twoPatches();
+    const { onto, second } = await twoPatches('src/x');
     const seconds = uniqueSleep();
     const hangs = resolver(`sleep ${seconds} & sleep ${seconds}`);
     const late = await resolve(taskOf(onto, second, { resolver: hangs, maxSeconds: 1 }));
@@ -191,7 +186,7 @@ describe('a patch in conflict', () => {
   });
 
   test('is asked about only with few files, and no resolver starts without the key it needs', async () => {
-    const { onto, second } = await twoPatches();
+    const { onto, second } = await twoPatches('src/x');
     const never = resolver(`touch ${hall.folder}/asked; ${UNION}`);
     const many = await resolve(taskOf(onto, second, { resolver: never, maxFiles: 0 }));
     expect(many.conflict.detail).toContain('1 file in conflict, and at most 0 are asked about');
@@ -201,7 +196,7 @@ describe('a patch in conflict', () => {
   });
 
   test('is resolved with the keys the resolver needs and no others, and none of them is told', async () => {
-    const { onto, second } = await twoPatches();
+    const { onto, second } = await twoPatches('src/x');
     const says = resolver(`cat ours theirs >merged; answer 1 "key $RESOLVER_KEY"`);
     const without = await resolve(taskOf(onto, second, { resolver: says }));
     expect(without).toMatchObject({ kind: 'merged', resolved: [{ note: 'key ' }] });
@@ -213,7 +208,7 @@ describe('a patch in conflict', () => {
   });
 
   test('ends when it is called back, and its resolver with it', async () => {
-    const { onto, second } = await twoPatches();
+    const { onto, second } = await twoPatches('src/x');
     const seconds = uniqueSleep();
     const env = new MockActivityEnvironment({ startToCloseTimeoutMs: 600_000 });
     const task = taskOf(onto, second, { resolver: resolver(`sleep ${seconds}`), maxSeconds: 600 });
@@ -228,23 +223,11 @@ describe('a patch in conflict', () => {
   });
 
   test('is resolved by the next worker when one is killed at it: what was answered is not asked again', async () => {
-    const first = await patchOf('ws-a', 'echo one > src/x; echo one > src/y');
-    const second = await patchOf('ws-b', 'echo two > src/x; echo two > src/y');
-    const merged = await hall.act(hall.activities.mergeForLanding, {
-      ...{
-        runId: RUN,
-        step: STEP,
-        root: hall.repo.path,
-        onto: hall.base,
-        patches: [first],
-        atSec: 1_700_000_000,
-      },
-    });
-    if (merged.kind !== 'merged') throw new Error('the first conflicts');
+    const { onto, second } = await twoPatches('src/x', 'src/y');
     const before = snapshot(hall.repo.path);
     const [seconds, asked] = [uniqueSleep(), join(hall.folder, 'asked')];
     const slow = `path >>${asked}; test "$(path)" = src/x || test -e ${hall.folder}/go || sleep ${seconds}; ${UNION}`;
-    const task = taskOf(merged.commit, second, { resolver: resolver(slow), maxSeconds: 600 });
+    const task = taskOf(onto, second, { resolver: resolver(slow), maxSeconds: 600 });
     const file = join(hall.folder, 'task.json');
     writeFileSync(file, JSON.stringify(task));
     const { PATH, HOME, GIT_CONFIG_GLOBAL } = process.env;
