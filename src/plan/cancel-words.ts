@@ -19,8 +19,15 @@ export function canceledBy({ actor, reason }: Cancellation): string {
 }
 
 /** "paused by ann: tea"; "paused" when nobody said. */
-export function pausedText(by: PausedBy | undefined): string {
-  if (by === undefined) return 'paused';
+export const pausedText = (by: PausedBy | undefined): string => saidText('paused', by);
+
+/** "resumed by ann: tea is over". */
+export const resumedText = (by: PausedBy): string => saidText('resumed', by);
+
+function saidText(what: 'paused' | 'resumed', by: PausedBy | undefined): string {
+  if (by === undefined) return what;
   const why = by.reason.trim();
-  return why === '' || why === 'paused by user' ? `paused by ${by.actor}` : `paused by ${by.actor}: ${why}`;
+  return why === '' || why === `${what} by user`
+    ? `${what} by ${by.actor}`
+    : `${what} by ${by.actor}: ${why}`;
 }

@@ -1,7 +1,7 @@
 /**
  * One event of a run, and how its parts are named and written.
  */
-import type { Json, Retry, Step } from './plan.js';
+import type { Json, Step } from './plan.js';
 
 export type EventType =
   | 'run_created'
@@ -13,6 +13,9 @@ export type EventType =
   | 'lease_lost'
   /** A workstream's tool was out of order when its turn came. */
   | 'tool_wait'
+  /** A person let nothing more start, and let it again. */
+  | 'run_paused'
+  | 'run_resumed'
   /** A person moved a workstream. */
   | 'manual_action'
   | 'budget_warning'
@@ -47,13 +50,6 @@ const LAST_DATE = Date.UTC(9999, 11, 31); // years of five digits are not RFC 33
 /** Returns the id of an attempt: unique over all runs and the same whenever it is asked for. */
 export const attemptId = (runId: string, step: string, attempt: number): string =>
   `${runId}/${step}/${attempt}`;
-
-/** Returns how long a step waits before its attempt number `attempt`, in seconds, after a failure of its command. */
-export function retryDelaySec(retry: Retry, attempt: number): number {
-  if (retry.initialIntervalSec === 0) return 0; // 0 × ∞ is no number
-  const delay = retry.initialIntervalSec * retry.backoffCoefficient ** (attempt - 2);
-  return Math.min(delay, retry.maxIntervalSec);
-}
 
 /** Returns what a step runs, as its attempts name it: its command, its tool, or its type. */
 export function toolOf({ work }: { readonly work: Step['work'] }): string {

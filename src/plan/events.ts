@@ -3,12 +3,13 @@
  * second truth: the same record gives the same events with the same ids.
  */
 import type { Attempt } from './attempt.js';
-import { attemptId, retryDelaySec, rfc3339, toolOf, type EventType, type RunEvent } from './event.js';
+import { attemptId, rfc3339, toolOf, type EventType, type RunEvent } from './event.js';
 import { idsOf, inOrder, type Draft } from './event-order.js';
 import { addLeases, type AddEvent } from './lease-events.js';
 import { attemptsSeen, type LiveAttempt } from './live.js';
 import { causeText, failureExitCode, failureText } from './failure-words.js';
-import type { Json, Step } from './plan.js';
+import type { Json, Retry, Step } from './plan.js';
+import { retryDelayMs } from './retry-delay.js';
 import type { Cause, QuarantineNote, RunRecord, StepRecord } from './record.js';
 
 /** What is known of a run beside its record. */
@@ -72,6 +73,8 @@ const RANK: Readonly<Record<EventType, number>> = {
   lease_lost: 6,
   tool_wait: 6,
   manual_action: 1,
+  run_paused: 1,
+  run_resumed: 1,
   budget_warning: 6,
   budget_exceeded: 6,
   step_started: 6,
@@ -114,6 +117,7 @@ class Drafts {
     const first = addLeases(this.#adder, head.leases ?? [], null, [start], this.#abortedAt) ?? start;
     this.#addBudget(start);
     this.#addManual(start);
+    this.#addPauses(start);
     this.#record.steps.forEach((record, sequence) => this.#addStep(record, sequence, first));
     this.#beforeAbort.push(...this.#starts);
     for (const { after, ids } of this.#later) {
@@ -184,6 +188,12 @@ class Drafts {
         reason,
         actor,
       });
+  }
+
+  #addPauses(start: number): void {
+    let last = start;
+    for (const { at, paused, reason, actor } of this.#record.head.pauses ?? [])
+      last = this.#add(paused ? 'run_paused' : 'run_resumed', at, [last], `${at}`, { reason, actor });
   }
 
   #resetsOf(step: string): readonly number[] {
@@ -282,7 +292,7 @@ class Drafts {
     });
     if (!willRetry) return failed;
     // The machinery's losses do not wait: only a failure of the command does.
-    const delay = failure.reason === 'worker-lost' ? 0 : retryDelaySec(step.retry, attempt.number + 1);
+    const delay = failure.reason === 'worker-lost' ? 0 : delaySec(step.retry, attempt.number);
     return this.#add('step_retry', at, [failed], key, {
       step_id: record.id,
       attempt: attempt.number + 1,
@@ -367,6 +377,10 @@ function isToBeRetried(record: StepRecord, step: Step, last: Attempt): boolean {
   const final = failure.reason === 'exit-code' && step.retry.nonRetryableExitCodes.includes(failure.exitCode);
   return !final && last.number < step.retry.maxAttempts;
 }
+
+/** @param endings - how many attempts had failed by then */
+const delaySec = (retry: Retry, endings: number): number =>
+  retry.initialIntervalSec === 0 ? 0 : retryDelayMs(retry, endings) / 1000;
 
 function causeData(cause: Cause | null): Readonly<Record<string, Json>> {
   if (cause === null) return { cause: null };

@@ -10,7 +10,7 @@ import { isHeld, open } from './follow.js';
 import { WHOLE_RUN, type LeaseUse } from './lease-use.js';
 import type { Plan } from './plan.js';
 import { mayBeReadBy } from './reads.js';
-import type { PausedBy, StepKind } from './record.js';
+import type { PausedBy, PauseNote, StepKind } from './record.js';
 import {
   emptyRun,
   isStopping,
@@ -43,6 +43,8 @@ export interface HandOver {
   readonly paused: boolean;
   /** Left out when it is not paused, or nobody said why. */
   readonly pausedBy?: PausedBy;
+  /** Left out when it never was paused. */
+  readonly pauses?: readonly PauseNote[];
   /** Left out when nothing of it has to do with leases. */
   readonly leases?: LeasesHandedOver;
   /** Left out when nothing was spent. */
@@ -109,6 +111,7 @@ export function handOver(
       earlier: { counts, toleratedFailures, blemish: blemishOf(run, (index) => stays.has(index)) },
       paused: run.paused,
       ...(run.pausedBy === null ? {} : { pausedBy: run.pausedBy }),
+      ...(run.pauses.length === 0 ? {} : { pauses: run.pauses }),
       ...leasesOf(run, place, waiting),
       ...byHandOf(run, place),
       ...(run.spending === NOTHING_SPENT ? {} : { spending: run.spending }),
@@ -151,6 +154,7 @@ export function takeOver(from: HandOver, judge: Judge): Run {
   const run = emptyRun(from.plan, judge, new Map(Object.entries(from.before)), from.earlier);
   run.paused = from.paused;
   run.pausedBy = from.pausedBy ?? null;
+  run.pauses = from.pauses ?? [];
   for (const [index, state] of from.states) setState(run, index, state);
   for (const index of from.tolerated) run.tolerated[index] = true;
   from.waits.forEach((waits, index) => (run.waits[index] = waits));

@@ -64,6 +64,12 @@ export interface PausedBy {
   readonly actor: string;
 }
 
+/** One pause of a run, or the end of one. Times are milliseconds since 1970. */
+export interface PauseNote extends PausedBy {
+  readonly paused: boolean;
+  readonly at: number;
+}
+
 /** The state of a whole run but for its steps. */
 export interface RunHead {
   readonly runId: string;
@@ -74,6 +80,8 @@ export interface RunHead {
   readonly paused: boolean;
   /** Who paused it and why. Left out when it is not paused, or nobody said. */
   readonly pausedBy?: PausedBy;
+  /** Its pauses and their ends, oldest first; of very many, the newest. Left out when there was none. */
+  readonly pauses?: readonly PauseNote[];
   /** Set once a critical `abort` step has failed: that step. */
   readonly abortedBy: StepId | null;
   /** The step that made the run a failed one, or null. */

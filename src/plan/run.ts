@@ -9,7 +9,7 @@ import type { ManualNote, ManualRequest } from './by-hand.js';
 import { NOTHING_SPENT, type Spending } from './budget.js';
 import type { LeaseUse } from './lease-use.js';
 import type { Json, OnFailure, Plan, Step, StepId } from './plan.js';
-import type { Cause, PausedBy, StepKind } from './record.js';
+import type { Cause, PausedBy, PauseNote, StepKind } from './record.js';
 import { IndexQueue } from './index-queue.js';
 import { assertMove, type StepState } from './step-state.js';
 import type { ToolWait } from './tool-wait.js';
@@ -64,6 +64,7 @@ export interface Run {
   slotsUsed: number;
   paused: boolean;
   pausedBy: PausedBy | null;
+  pauses: readonly PauseNote[];
   abortedBy: StepId | null;
   cancel: { readonly reason: string; readonly actor: string } | null;
   /** Running steps to be stopped, until the workflow takes them. */
@@ -164,6 +165,7 @@ export function emptyRun(
     slotsUsed: 0,
     paused: false,
     pausedBy: null,
+    pauses: [],
     abortedBy: null,
     cancel: null,
     toStop: [],

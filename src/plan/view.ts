@@ -78,6 +78,7 @@ export function runHead(run: Run, clock: RunClock): RunHead {
     state,
     paused: run.paused,
     ...(run.pausedBy === null ? {} : { pausedBy: run.pausedBy }),
+    ...(run.pauses.length === 0 ? {} : { pauses: run.pauses }),
     abortedBy: run.abortedBy,
     failedStep: failedStep(run, state),
     cancel: run.cancel,

@@ -10,6 +10,7 @@ import { moneyLeft, noteSpent, whyNoMoreWork } from '../plan/budget.js';
 import { noteToolWait } from '../plan/tool-wait.js';
 import type { StepId } from '../plan/plan.js';
 import type { PausedBy, RunHead } from '../plan/record.js';
+import { lastSaid, setPaused } from '../plan/pause.js';
 import { messageFor } from '../plan/references.js';
 import { isStopping, touch, type Run } from '../plan/run.js';
 import {
@@ -98,9 +99,7 @@ export class Leg {
     const { run } = this;
     if (run === null) this.#pausedEarly = { paused, by };
     if (run === null || isStopping(run) || isRunOver(run) || run.paused === paused) return;
-    run.paused = paused;
-    run.pausedBy = paused ? by : null;
-    run.revision += 1;
+    setPaused(run, paused, by, Date.now());
     const below = run.states.flatMap((state, index) =>
       state.kind === 'running' ? (this.childRunOf(index) ?? []) : [],
     );
@@ -145,10 +144,8 @@ export class Leg {
    */
   async drive(run: Run, waiting: readonly number[] = []): Promise<RunHead> {
     this.run = run;
-    if (this.#pausedEarly !== null) {
-      run.paused = this.#pausedEarly.paused;
-      run.pausedBy = run.paused ? this.#pausedEarly.by : null;
-    }
+    const early = this.#pausedEarly;
+    if (early !== null && early.paused !== run.paused) setPaused(run, early.paused, early.by, Date.now());
     const { runId, execution } = this.around;
     this.#gate = new LeaseGate(run, { run: runId, execution });
     this.#gate.closeUntilTaken((reason) => this.cancel({ reason, actor: 'engine' }));
@@ -312,7 +309,7 @@ export class Leg {
     this.next = await this.neighbours.handOn(given.handOver);
     if (this.#cancel !== null) this.next.cancel(this.#cancel);
     for (const news of this.#leaseNews.splice(0)) this.next.told(news);
-    if (run.paused !== given.handOver.paused) this.next.pause(run.paused, run.pausedBy);
+    if (run.paused !== given.handOver.paused) this.next.pause(run.paused, lastSaid(run));
   }
 
   /** Gives the next leg the outcomes of what ran here or above, until that leg is done: then every step has ended. */

@@ -95,7 +95,7 @@ function openUpdates(leg: Leg): void {
     leg,
     RESUME_UPDATE,
     (run) => (run.paused ? null : 'the run is not paused'),
-    () => leg.pause(false, null),
+    (_, request) => leg.pause(false, pausedByOf(request)),
   );
   onUpdate<ManualRequest>(leg, BY_HAND_UPDATE, whyNotByHand, (run, request) =>
     actByHand(run, request, Date.now()),

@@ -88,6 +88,14 @@ test('a failure that is retried is followed by its retry, with the wait that the
   ).toEqual([2, 4]);
 });
 
+test('a wait that grows in another way is told as long as it is', () => {
+  const retry = { ...aStep('x').retry, maxAttempts: 4, initialIntervalSec: 2, growth: 'linear' } as const;
+  const attempts = [1, 2, 3].map((number) => failed(number, sec(number * 20), sec(number * 20 + 1)));
+  const steps = [aStepRecord('a', 'running', { attempts, launchedAt: sec(1) })];
+  const events = eventsOf(aRecord(aPlan([aStep('a', [], { retry })]), steps));
+  expect(events.flatMap(({ data }) => data['delay'] ?? [])).toEqual([2, 4, 6]);
+});
+
 test('a timeout is told beside the failure that it is', () => {
   const failure = { reason: 'timed-out', afterSec: 5, tail: 'half way' } as const;
   const steps = [
@@ -272,6 +280,24 @@ test('what a step did before it was reset by hand is told at its time, and ended
     'run_completed 60',
   ]);
   expect(events.filter(({ data }) => data['will_retry'] === true)).toHaveLength(1);
+});
+
+test('a pause and its end are told at their times, with who said so and why', () => {
+  const said = { reason: 'tea', actor: 'ann' };
+  const pauses = [
+    { paused: true, ...said, at: sec(1) },
+    { paused: false, ...said, at: sec(3) },
+  ];
+  const record = aRecord(aPlan([aStep('a')]), [done('a', sec(0), sec(5))], { pauses });
+  const events = eventsOf(record);
+  expect(events.map(brief).slice(2)).toEqual([
+    'step_started a 1',
+    'run_paused',
+    'run_resumed',
+    'step_succeeded a 1',
+    'run_completed',
+  ]);
+  expect(events[3]!.data).toEqual(said);
 });
 
 test('quarantine is the last event of the run that it is laid on', () => {

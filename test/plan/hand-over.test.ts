@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { handOver } from '../../src/plan/hand-over.js';
 import { asked, noteLeases, WHOLE_RUN } from '../../src/plan/lease-use.js';
+import { setPaused } from '../../src/plan/pause.js';
 import { outputsOf, whyNotCancelStep } from '../../src/plan/schedule.js';
 import { planOf, succeeded } from './builder.js';
 import { Stage } from './play.js';
@@ -116,10 +117,14 @@ describe('a hand-over', () => {
   });
 
   test('keeps a pause', () => {
-    const stage = new Stage(planOf({ a: [] })).pause();
-    stage.run.pausedBy = { actor: 'ann', reason: 'tea' };
+    const stage = new Stage(planOf({ a: [] }));
+    setPaused(stage.run, true, { actor: 'ann', reason: 'tea' }, 7);
     stage.handOver();
-    expect([stage.launch(), stage.head()]).toMatchObject([[], { paused: true, pausedBy: { reason: 'tea' } }]);
+    const pauses = [{ paused: true, actor: 'ann', reason: 'tea', at: 7 }];
+    expect([stage.launch(), stage.head()]).toMatchObject([
+      [],
+      { paused: true, pausedBy: { reason: 'tea' }, pauses },
+    ]);
     expect(stage.pause(false).launch()).toEqual(['a']);
   });
 

@@ -318,7 +318,8 @@ describe('a paused run', () => {
   test('starts nothing until it is resumed; what runs goes on', async () => {
     const handle = await engine.start(planOf({ held13: {}, next: { after: ['held13'] } }));
     const command = await engine.held('held13');
-    const ask = (update: string) => handle.executeUpdate(update, { args: [{ reason: 'tea', actor: 'ann' }] });
+    const ask = (update: string, reason = 'tea') =>
+      handle.executeUpdate(update, { args: [{ reason, actor: 'ann' }] });
     await ask('pause');
     expect(await refusalOf(ask('pause'))).toBe('the run is already paused');
     command.succeed();
@@ -328,9 +329,13 @@ describe('a paused run', () => {
     expect((await handle.query<Changes>('changes')).head).toMatchObject({
       ...{ paused: true, state: 'running', pausedBy: { reason: 'tea', actor: 'ann' } },
     });
-    await ask('resume');
+    await ask('resume', 'the tea is drunk');
     expect((await handle.query<Changes>('changes')).head).not.toHaveProperty('pausedBy');
     await handle.result();
+    expect((await handle.query<Changes>('changes')).head.pauses).toMatchObject([
+      { paused: true, reason: 'tea', actor: 'ann' },
+      { paused: false, reason: 'the tea is drunk', actor: 'ann' },
+    ]);
     expect(await refusalOf(ask('resume')).catch(() => 'closed')).toBeTruthy();
   });
 

@@ -1,7 +1,7 @@
 /**
  * One event of a run as a line of text.
  */
-import { canceledBy } from '../../plan/cancel-words.js';
+import { canceledBy, pausedText, resumedText } from '../../plan/cancel-words.js';
 import type { RunEvent } from '../../plan/event.js';
 import type { RunRecord } from '../../plan/record.js';
 import { TOOL_WAIT_WORDS, type ToolWait } from '../../plan/tool-wait.js';
@@ -61,6 +61,10 @@ function describe(
         mark: yellow(marks.ask),
         words: `${textOf(data['action'])} by hand, by ${textOf(data['actor'])}: ${reason}`,
       };
+    case 'run_paused':
+      return { mark: yellow(marks.ask), words: pausedText({ reason, actor: textOf(data['actor']) }) };
+    case 'run_resumed':
+      return { mark: blue(marks.running), words: resumedText({ reason, actor: textOf(data['actor']) }) };
     case 'budget_warning':
       return {
         mark: yellow(marks.retry),
