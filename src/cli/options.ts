@@ -26,8 +26,8 @@ function takeVariable(text: string, before: Variables): Variables {
 export const addOnly = (command: Command): Command =>
   command.option(
     '--only <step or tag>',
-    'run this step alone, or those with a tag (tag:slow, phase:4), taking what they depend on as done (repeatable)',
-    collect,
+    'run this step alone, or those with a tag (tag:slow, phase:4), taking what they depend on as done (repeatable, or a,b)',
+    collectIds,
     [],
   );
 
@@ -44,6 +44,12 @@ export function nameText(text: string): string {
 }
 
 export const collect = (text: string, before: readonly string[]): readonly string[] => [...before, text];
+
+/** Likewise, of words that have no comma. */
+const collectIds = (text: string, before: readonly string[]): readonly string[] => [
+  ...before,
+  ...text.split(',').map((word) => word.trim()),
+];
 
 export const addPriority = (command: Command): Command =>
   command.option(

@@ -5,7 +5,6 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { isRunId } from '../home.js';
-import { isMissing } from '../os/json-file.js';
 import { rfc3339 } from '../plan/event.js';
 import type { RunHead, RunState } from '../plan/record.js';
 import { readQuarantine, readStartNote } from '../record/notes.js';
@@ -76,8 +75,9 @@ export async function localRuns(home: string, all = false): Promise<string[]> {
     const names = await readdir(join(home, 'runs'));
     return names.filter((name) => isRunId(name) && (all || !name.includes('~'))).sort(byAge);
   } catch (error) {
-    if (isMissing(error)) return [];
-    throw error instanceof Error && 'code' in error ? unusableHome(home, error.message) : error;
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    if (error.code === 'ENOENT') return []; // but not where the state directory is a file
+    throw unusableHome(home, error.message);
   }
 }
 

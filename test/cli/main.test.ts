@@ -192,6 +192,14 @@ test.each([
   expect(err).toContain('PLANWRIGHT_HOME=<folder>');
 });
 
+test('a state directory that is a file has no list of runs, not an empty one', async () => {
+  const { code, err } = await runIn('/etc/passwd', 'list');
+  expect([code, err]).toEqual([
+    2,
+    expect.stringContaining('The state directory "/etc/passwd" cannot be used'),
+  ]);
+});
+
 test('a result that cannot be written is one line, not a crash', () => {
   const program = join(root, 'bin', 'planwright.mjs');
   const full = openSync('/dev/full', 'w');
