@@ -1,18 +1,8 @@
 /**
  * The events that tell of leases.
  */
-import type { EventType } from './event.js';
+import type { AddEvent } from './event-drafts.js';
 import type { LeaseUse } from './lease-use.js';
-import type { Json } from './plan.js';
-
-/** Adds an event that stands behind those at the places `after`, and returns its own place. */
-export type AddEvent = (
-  type: EventType,
-  at: number,
-  after: readonly number[],
-  key: string,
-  data: Readonly<Record<string, Json>>,
-) => number;
 
 /**
  * Adds what became of the leases that a step, or the run (null), asked for. Nothing is waited for after `abortedAt`.
