@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { WorkstreamTask } from '../../../src/activities/workstream/api.js';
 import { namesIn } from '../../../src/os/paths.js';
 import { noteFile, worktreesFolder } from '../../../src/tools/git/own-worktree.js';
 import { openRepository, type Repository } from '../../../src/tools/git/repository.js';
@@ -68,7 +69,15 @@ test.each(Object.entries(moments))('%s', async (name, [seen, mode, wrote]) => {
   const before = snapshot(hall.repo.path);
   const long = name.startsWith('while the tool');
   const script = `echo half > src/half${long ? `; sleep ${seconds}` : ''}`;
-  const worker = start(script, mode);
+  // What is captured is checked: so that a worker killed late has not come to its end all the same.
+  const check = {
+    step: 'static',
+    name: 'long',
+    line: `sleep ${seconds}`,
+    timeoutSec: 60,
+    blocking: true,
+  } as const;
+  const worker = start(hall.taskOf(script, { checks: [check] }), mode);
   await until(name, seen, 60_000);
   worker.kill('SIGKILL');
   await once(worker, 'exit');
@@ -89,9 +98,9 @@ test.each(Object.entries(moments))('%s', async (name, [seen, mode, wrote]) => {
   expectHealthy(hall.repo.path);
 });
 
-function start(script: string, mode: 'namespace' | 'group'): ChildProcess {
+function start(task: WorkstreamTask, mode: 'namespace' | 'group'): ChildProcess {
   const file = join(hall.folder, 'task.json');
-  writeFileSync(file, JSON.stringify(hall.taskOf(script)));
+  writeFileSync(file, JSON.stringify(task));
   const { PATH, HOME, GIT_CONFIG_GLOBAL } = process.env;
   return spawn(process.execPath, [program.file, hall.home, file], {
     env: { PATH, HOME, GIT_CONFIG_GLOBAL, GIT_CONFIG_NOSYSTEM: '1', PLANWRIGHT_CONTAINMENT: mode },
