@@ -21,6 +21,8 @@ work="$(mktemp -d "${TMPDIR:-/tmp}/planwright-hosts.XXXXXX")"
 readonly work
 # shellcheck source=scripts/native-cluster.sh
 . "$here/scripts/native-cluster.sh"
+# shellcheck source=scripts/proof-table.sh
+. "$here/scripts/proof-table.sh"
 readonly tag="pw$((BASHPID % 10000))"
 trap 'leave' EXIT
 trap 'exit 130' INT
@@ -38,24 +40,6 @@ leave() {
   (exit "$status")
   clean_up
 }
-
-# --- the table ----------------------------------------------------------------------------------------------------
-
-rows=()
-bad=0
-row() { # row CHECK ok|BAD FIGURE
-  rows+=("$(printf '%-80s  %-3s  %s' "$1" "$2" "$3")")
-  if [ "$2" != ok ]; then bad=$((bad + 1)); fi
-  say "  ${rows[-1]}"
-}
-# check CHECK FIGURE COMMAND…: a row that is ok when the command succeeds.
-check() {
-  local what="$1" figure="$2"
-  shift 2
-  if "$@"; then row "$what" ok "$figure"; else row "$what" BAD "$figure"; fi
-}
-now() { date +%s%3N; }
-since() { awk -v ms=$(($(now) - $1)) 'BEGIN { printf "%.1f s", ms / 1000 }'; }
 
 # --- the hosts ----------------------------------------------------------------------------------------------------
 
@@ -229,8 +213,4 @@ left="$(pgrep -fc "$work/tool.sh" || true)"
 check 'nothing of what it was at is left running' "$left processes" [ "$left" = 0 ]
 check 'and nothing more has landed' '' [ "$(git -C "$work/shared" show main:cut.txt | tr '\n' ' ')" = 'half whole ' ]
 
-printf '%s\n' "${rows[@]}"
-if [ "$bad" -gt 0 ]; then
-  say "$bad of ${#rows[@]} checks failed"
-  exit 3
-fi
+print_table

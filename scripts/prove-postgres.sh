@@ -32,30 +32,11 @@ work="$(mktemp -d "${TMPDIR:-/tmp}/planwright-postgres.XXXXXX")"
 readonly work
 # shellcheck source=scripts/native-cluster.sh
 . "$here/scripts/native-cluster.sh"
+# shellcheck source=scripts/proof-table.sh
+. "$here/scripts/proof-table.sh"
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-
-# --- the table ----------------------------------------------------------------------------------------------------
-
-rows=()
-bad=0
-row() { # row CHECK ok|BAD FIGURE
-  rows+=("$(printf '%-64s  %-3s  %s' "$1" "$2" "$3")")
-  if [ "$2" != ok ]; then bad=$((bad + 1)); fi
-  say "  ${rows[-1]}"
-}
-now() { date +%s%3N; }
-since() { awk -v ms=$(($(now) - $1)) 'BEGIN { printf "%.2f s", ms / 1000 }'; }
-
-# timed CHECK COMMAND…: a row with the time it took; a failure of the command ends the script.
-timed() {
-  local check="$1" began
-  shift
-  began="$(now)"
-  "$@"
-  row "$check" ok "$(since "$began")"
-}
 
 # --- the cluster --------------------------------------------------------------------------------------------------
 
@@ -198,8 +179,4 @@ temporal workflow signal --workflow-id "$run" --name cancel >>"$work/runs.log" 2
 until_true 30 temporal-server has_state "$run" canceled
 row 'canceled by `temporal workflow signal --name cancel`' ok "$(since "$began")"
 
-printf '%s\n' "${rows[@]}"
-if [ "$bad" -gt 0 ]; then
-  say "$bad of ${#rows[@]} checks failed"
-  exit 3
-fi
+print_table

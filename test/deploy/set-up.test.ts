@@ -26,6 +26,8 @@ test.each([
   ['sh', 'deploy/temporal/set-up-namespace.sh'],
   ['sh', 'deploy/worker/entrypoint.sh'],
   ['bash', 'scripts/native-cluster.sh'],
+  ['bash', 'scripts/proof-table.sh'],
+  ['bash', 'scripts/prove-hosts.sh'],
   ['bash', 'scripts/prove-postgres.sh'],
 ])('%s can read %s', (shell, script) => {
   execFileSync(shell, ['-n', join(root, script)]);
