@@ -128,7 +128,10 @@ survives() {
 lose_worker() { stop "worker-$workers" KILL; }
 lose_server() { stop temporal-server KILL && start_temporal; }
 
-mkdir "$work/root"
+git init -q "$work/root"
+echo text >"$work/root/file"
+git -C "$work/root" add file
+git -C "$work/root" -c user.name=proof -c user.email=proof@example.com commit -qm 'a file'
 prepare_checkout() { planwright --version >>"$work/runs.log"; } # else the first worker would, within its own time
 timed 'this checkout: installed and built' prepare_checkout
 timed "$workers workers, each healthy by its container's check" start_workers
@@ -147,6 +150,10 @@ for plan in "$here"/plans/*.json "$here"/plans/*.yaml; do
       until_true 30 temporal-server has_state "$run" succeeded
       row "$name, approved from the command line" ok "$(since "$began")"
       ;;
+    plans/commit_test_gate.json) run_plan "$name, a commit tested" "$plan" --root "$work/root" --var 'TEST=test -e file' ;;
+    plans/test_fix_round.json) ;; # a round of the next one
+    plans/test_fix_verify.json) run_plan "$name, green in its second round" "$plan" --root "$work/root" \
+        --var 'TEST=test -e fixed' --var 'FIX=touch fixed' ;;
     *) run_plan "$name" "$plan" --root "$work/root" ;;
   esac
   if [ "$name" = plans/test_simple.json ]; then
