@@ -8,24 +8,23 @@ import type { Objects } from './objects.js';
 import { bytesFromPath, fields, fileBytes, pathFromBytes } from './path-bytes.js';
 import { listTree, readBlob, type TreeEntry } from './tree.js';
 
-const FILE = '.gitattributes';
+/** The name of attributes files. */
+export const ATTRIBUTES_FILE = '.gitattributes';
 // git itself ignores an attributes file above 100 MB; nobody writes one above this.
 const MAX_BYTES = 1024 * 1024;
 const MAX_FILES = 2000;
 
 /** Puts the attributes files of a commit or tree where git looks for them; returns whether there are any. */
 export const useAttributesOf = async (objects: Objects, treeish: string): Promise<boolean> =>
-  useAttributes(objects, await listTree(objects, treeish, FILE));
+  useAttributes(objects, (await listTree(objects, treeish)).named(ATTRIBUTES_FILE));
 
 /**
- * Puts the attributes files among `entries` where git looks for them.
+ * Puts attributes files where git looks for them.
  *
  * @returns whether there are any
  */
 export async function useAttributes(objects: Objects, entries: readonly TreeEntry[]): Promise<boolean> {
-  const files = entries.filter(
-    ({ mode, path }) => mode.startsWith('100') && isAttributesFile(path) && staysInside(path),
-  );
+  const files = entries.filter(({ mode, path }) => mode.startsWith('100') && staysInside(path));
   for (const { id, path } of files.slice(0, MAX_FILES)) {
     const target = fileBytes(objects.attributes, path);
     await mkdir(target.subarray(0, target.lastIndexOf(0x2f)), { recursive: true });
@@ -33,8 +32,6 @@ export async function useAttributes(objects: Objects, entries: readonly TreeEntr
   }
   return files.length > 0;
 }
-
-export const isAttributesFile = (path: string): boolean => path === FILE || path.endsWith(`/${FILE}`);
 
 /** Trees can be made by hand: `..` and `.git` in them are git's own nightmare, and not going to be ours. */
 function staysInside(path: string): boolean {

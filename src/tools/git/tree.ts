@@ -18,19 +18,45 @@ export const isSubmodule = (mode: string): boolean => mode === '160000';
 // A path may have 4096 bytes; a million files of an ordinary length stay below this.
 const MAX_LISTING = 512 * 1024 * 1024;
 
-/**
- * Returns every file, link and submodule of a commit or tree.
- *
- * @param named - only whether and where there are such files counts: a listing without the name is not read
- */
-export async function listTree(objects: Objects, treeish: string, named = ''): Promise<TreeEntry[]> {
-  const listed = await lsTree(objects, treeish);
-  return listed.includes(named) ? texts(listed).map(entryOf) : [];
+/** What a tree holds, as git listed it: with hundreds of thousands of files an object of each takes longest. */
+export class TreeListing {
+  #text: string | null = null;
+
+  constructor(private readonly listed: Buffer) {}
+
+  /** Every file, link and submodule. */
+  entries(): TreeEntry[] {
+    return texts(this.listed).map(entryOf);
+  }
+
+  /** Those of a name, in whatever directory. */
+  named(name: string): TreeEntry[] {
+    const found: TreeEntry[] = [];
+    const ending = Buffer.from(`${name}\0`);
+    for (let at = 0; (at = this.listed.indexOf(ending, at)) >= 0; at += ending.length) {
+      const from = this.listed.lastIndexOf(0, at) + 1;
+      const entry = entryOf(pathFromBytes(this.listed.subarray(from, at + ending.length - 1)));
+      if (entry.path === name || entry.path.endsWith(`/${name}`)) found.push(entry);
+    }
+    return found;
+  }
+
+  /** Tells `visit` the path of every file and link, not of submodules. */
+  eachFile(visit: (path: string) => void): void {
+    const text = (this.#text ??= this.listed.toString('latin1'));
+    const isPlain = isAscii(this.listed);
+    for (let at = 0, end = 0; (end = text.indexOf('\0', at)) >= 0; at = end + 1) {
+      if (text.startsWith('160000', at)) continue;
+      const path = text.slice(text.indexOf('\t', at) + 1, end);
+      visit(isPlain ? path : pathFromBytes(Buffer.from(path, 'latin1')));
+    }
+  }
 }
 
-async function lsTree(objects: Objects, treeish: string): Promise<Buffer> {
+/** Lists a commit or tree. */
+export async function listTree(objects: Objects, treeish: string): Promise<TreeListing> {
   const args = ['ls-tree', '-r', '-z', '--full-tree', '--end-of-options', treeish];
-  return (await objects.git(args, { maxBytes: MAX_LISTING })).stdout;
+  return new TreeListing((await objects.git(args, { maxBytes: MAX_LISTING })).stdout);
 }
 
 /** Reads `<mode> <type> <id>\t<path>`. */
@@ -38,41 +64,6 @@ function entryOf(text: string): TreeEntry {
   const tab = text.indexOf('\t');
   const id = text.slice(text.lastIndexOf(' ', tab) + 1, tab);
   return { mode: text.slice(0, 6), id, path: text.slice(tab + 1) };
-}
-
-export interface TreeFiles {
-  /** All files and links. */
-  readonly paths: string[];
-  /** Those that were asked for, with all that is known of them. */
-  readonly named: readonly TreeEntry[];
-}
-
-/**
- * Returns the files and links of a commit or tree, without its submodules.
- *
- * @param isNamed - of which more is wanted than the path. A tree has hundreds of thousands of files: all of each takes twice
- * the time
- */
-export async function listFiles(
-  objects: Objects,
-  treeish: string,
-  isNamed: (path: string) => boolean,
-): Promise<TreeFiles> {
-  const listed = await lsTree(objects, treeish);
-  if (!isAscii(listed)) {
-    const entries = texts(listed).map(entryOf);
-    const files = entries.filter(({ mode }) => !isSubmodule(mode));
-    return { paths: files.map(({ path }) => path), named: files.filter(({ path }) => isNamed(path)) };
-  }
-  const all = listed.toString('latin1');
-  const [paths, named]: [string[], TreeEntry[]] = [[], []];
-  for (let at = 0, end = 0; (end = all.indexOf('\0', at)) >= 0; at = end + 1) {
-    if (all.startsWith('160000', at)) continue;
-    const path = all.slice(all.indexOf('\t', at) + 1, end);
-    paths.push(path);
-    if (isNamed(path)) named.push(entryOf(all.slice(at, end)));
-  }
-  return { paths, named };
 }
 
 /** One path that differs. A side that does not have it is null. */

@@ -31,25 +31,27 @@ export type Classifier = (path: string, evidence: Evidence) => AnyClass;
 /** Returns the function that decides by the rules of a policy. */
 export function classifierOf(rules: Rules): Classifier {
   const classes = CLASSES.map((name) => ({ name, rules: rules[name].map(ruleOf) })).reverse();
+  const all = classes.flatMap(({ rules: own }) => own);
+  const deciding = decidersOf(all);
   // Paths come in order, most of them from the directory of the one before, and most patterns are about how names end.
-  // So what a directory decides is asked once, and of the rest only what fits the last letter of a name.
+  // So what a directory decides is asked once, and of the rest only what fits the ending of a name.
+  const anywhere: ByEnding = new Map();
+  let byEnding: ByEnding = anywhere;
   let directory: string | null = null;
-  let byEnd = new Map<string, readonly ClassRules[]>();
   return (path, { declaredGenerated, binary }) => {
     const nameAt = path.lastIndexOf('/') + 1;
     const file = path.slice(nameAt);
     if (directory?.length !== nameAt || !path.startsWith(directory)) {
-      const above = path.slice(0, nameAt);
-      directory = above;
-      byEnd = new Map();
-      const parts = above.split('/').slice(0, -1);
-      for (const { rules: own } of classes) {
-        for (const rule of own) rule.above = parts.length > 0 && standsFor(rule.glob, parts, above);
-      }
+      directory = path.slice(0, nameAt);
+      for (const rule of all) rule.above = false;
+      const above = deciding(directory);
+      for (const rule of above) rule.above = true;
+      byEnding = above.length === 0 ? anywhere : new Map<string, readonly ClassRules[]>();
     }
-    const end = file.at(-1) ?? '';
-    let fitting = byEnd.get(end);
-    if (fitting === undefined) byEnd.set(end, (fitting = classes.map((one) => fittingRules(one, end))));
+    const ending = endingOf(file, byEnding);
+    let fitting = byEnding.get(ending);
+    if (fitting === undefined)
+      byEnding.set(ending, (fitting = classes.map((one) => fittingRules(one, ending))));
     for (const { name, rules: own } of fitting) {
       // The repository's author said it of this very file, which beats what its ending says of most.
       if (name === 'human_text' && declaredGenerated) return 'generated';
@@ -58,6 +60,22 @@ export function classifierOf(rules: Rules): Classifier {
     if (declaredGenerated) return 'generated';
     return binary ? 'binary' : 'unknown';
   };
+}
+
+/** The rules that can match names by how they end. */
+type ByEnding = Map<string, readonly ClassRules[]>;
+
+const MAX_ENDING = 8;
+const MAX_ENDINGS = 500;
+
+/** From the last dot on; where that says little, or every name has an ending of its own, the last letter. */
+function endingOf(file: string, known: ByEnding): string {
+  const dot = file.lastIndexOf('.');
+  if (dot >= 0 && file.length - dot <= MAX_ENDING) {
+    const ending = file.slice(dot);
+    if (known.size < MAX_ENDINGS || known.has(ending)) return ending;
+  }
+  return file.slice(-1);
 }
 
 interface ClassRules {
@@ -78,14 +96,28 @@ const ruleOf = (text: string): Rule => ({
   above: false,
 });
 
-/** A directory that a pattern matches stands for all that is in it. */
-const standsFor = ({ name, matches }: Glob, parts: readonly string[], directory: string): boolean =>
-  name === null ? matches(directory.slice(0, -1)) : parts.some((part) => name(part));
+/** Returns the function that names the rules which a directory (ending in `/`) or one above it matches: they stand for all in it. */
+function decidersOf(rules: readonly Rule[]): (directory: string) => readonly Rule[] {
+  const ofPaths = rules.filter((rule) => rule.glob.name === null);
+  const ofNames = rules.filter((rule) => rule.glob.name !== null);
+  const known = new Map<string, readonly Rule[]>(); // most names of directories come again and again
+  const byName = (name: string): readonly Rule[] => {
+    let found = known.get(name);
+    if (found === undefined)
+      known.set(name, (found = ofNames.filter((rule) => rule.glob.name?.(name) === true)));
+    return found;
+  };
+  return (directory) => {
+    if (directory === '') return [];
+    const path = directory.slice(0, -1);
+    return [...path.split('/').flatMap(byName), ...ofPaths.filter((rule) => rule.glob.matches(path))];
+  };
+}
 
 /** Those that can match a file of this directory whose name ends so. */
-const fittingRules = ({ name, rules }: ClassRules, end: string): ClassRules => ({
+const fittingRules = ({ name, rules }: ClassRules, ending: string): ClassRules => ({
   name,
-  rules: rules.filter(({ above, glob: own }) => above || own.mayEndIn(end)),
+  rules: rules.filter(({ above, glob: own }) => above || own.mayEndIn(ending)),
 });
 
 /** The last pattern that matches decides. */
@@ -97,25 +129,25 @@ function isIn(rules: readonly Rule[], path: string, file: string): boolean {
   return false;
 }
 
+const PLAIN: Evidence = { declaredGenerated: false, binary: false };
+
 /**
- * Returns the classes of paths, in their order. The attributes that count are already in place.
+ * Returns the function that tells the class of a path. The attributes that count are already in place.
  *
- * @param attributed - whether there are any: else nobody is asked for them
  * @param binary - paths known to have binary content: looked at only where a file may come into conflict
+ * @param attributed - the paths it will be asked about, when there are attributes; else null, and nobody is asked for them
  */
-export async function classesOf(
+export async function classFinder(
   objects: Objects,
   classifier: Classifier,
-  paths: readonly string[],
-  attributed: boolean,
   binary: ReadonlySet<string>,
-): Promise<AnyClass[]> {
-  const plain: Evidence = { declaredGenerated: false, binary: false };
-  if (!attributed)
-    return paths.map((path) => classifier(path, binary.has(path) ? { ...plain, binary: true } : plain));
+  attributed: readonly string[] | null,
+): Promise<(path: string) => AnyClass> {
+  if (attributed === null)
+    return (path) => classifier(path, binary.has(path) ? { ...PLAIN, binary: true } : PLAIN);
   const names = ['linguist-generated', 'merge', 'diff'];
-  const values = await readAttributes((args, options) => objects.git(args, options), names, paths);
-  return paths.map((path) => {
+  const values = await readAttributes((args, options) => objects.git(args, options), names, attributed);
+  return (path) => {
     const merge = values.get('merge')?.get(path);
     const generated = values.get('linguist-generated')?.get(path);
     // The macro `binary` stands for `-diff -merge -text`; what Git LFS keeps is hardly text.
@@ -125,5 +157,5 @@ export async function classesOf(
       declaredGenerated: generated === 'set' || generated === 'true',
       binary: declared || binary.has(path),
     });
-  });
+  };
 }

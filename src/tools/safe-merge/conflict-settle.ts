@@ -122,7 +122,9 @@ async function lessonsOf(objects: Objects, { tree, left }: ResolutionRecord, now
   );
   const blobs = async (treeish: string): Promise<Map<string, string>> =>
     new Map(
-      (await listTree(objects, treeish)).flatMap(({ path, id }) => (asked.has(path) ? [[path, id]] : [])),
+      (await listTree(objects, treeish))
+        .entries()
+        .flatMap(({ path, id }) => (asked.has(path) ? [[path, id]] : [])),
     );
   if (tree === null || asked.size === 0) return [];
   const [before, after] = [await blobs(tree), await blobs(now)];

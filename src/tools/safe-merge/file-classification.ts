@@ -3,13 +3,13 @@
  */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { isAttributesFile, useAttributes } from '../git/attributes.js';
+import { ATTRIBUTES_FILE, useAttributes } from '../git/attributes.js';
 import { isAncestor, mergeBases } from '../git/merge-tree.js';
 import { type Objects, withObjects } from '../git/objects.js';
 import { trackingRef, findRemote } from '../git/remote.js';
 import { readRef } from '../git/refs.js';
-import { binaryChanges, diffTrees, isSubmodule, listFiles, readBlob, type TreeEntry } from '../git/tree.js';
-import { type AnyClass, classesOf, classifierOf } from './classes.js';
+import { binaryChanges, diffTrees, isSubmodule, listTree, readBlob, type TreeListing } from '../git/tree.js';
+import { type AnyClass, classFinder, classifierOf } from './classes.js';
 import { textOf } from './options.js';
 import { BadPolicy, type Policy, policyOf, shippedPolicy } from './policy.js';
 import { type Report, stopped } from './reasons.js';
@@ -49,31 +49,43 @@ async function classify(context: Context, options: OptionValues): Promise<Findin
     });
   }
   return withObjects(repository, directory, async (objects) => {
-    const { paths, named } = await listFiles(
-      objects,
-      tip,
-      (path) => path === OWN_POLICY || isAttributesFile(path),
-    );
-    const policy = await findPolicy(context, objects, named, textOf(options, 'policy'));
+    const [files, sides] = await Promise.all([listTree(objects, tip), partedSides(context, objects, tip)]);
+    const policy = await findPolicy(context, objects, files, textOf(options, 'policy'));
     for (const warning of policy.warnings) context.say(`file_classification: ${policy.from}: ${warning}`);
-    const attributed = await useAttributes(objects, named);
-    const { changed, binary } = await changes(context, objects, tip);
-    const isNew = new Set(changed);
-    if (isNew.size > 0) for (const path of paths) isNew.delete(path);
-    paths.push(...isNew);
-    const classes = await classesOf(objects, classifierOf(policy.rules), paths, attributed, binary);
-    return finding(policy, tip, paths, classes);
+    const attributed = await useAttributes(objects, files.named(ATTRIBUTES_FILE));
+    const { changed, binary } = await changes(objects, sides);
+    const each = (visit: (path: string) => void): void => eachPath(files, changed, visit);
+    const asked: string[] = [];
+    if (attributed) each((path) => asked.push(path));
+    const classifier = classifierOf(policy.rules);
+    const classOf = await classFinder(objects, classifier, binary, attributed ? asked : null);
+    return finding(policy, tip, each, classOf);
   });
+}
+
+/** All files of the branch, and those that only one side has. */
+function eachPath(files: TreeListing, changed: readonly string[], visit: (path: string) => void): void {
+  const isNew = new Set(changed);
+  files.eachFile((path) => {
+    if (isNew.size > 0) isNew.delete(path);
+    visit(path);
+  });
+  isNew.forEach(visit);
 }
 
 function finding(
   policy: Policy,
   tip: string,
-  paths: readonly string[],
-  classes: readonly AnyClass[],
+  each: (visit: (path: string) => void) => void,
+  classOf: (path: string) => AnyClass,
 ): Finding {
+  const listing = new Listing();
   const summary: Record<string, number> = {};
-  for (const name of classes) summary[name] = (summary[name] ?? 0) + 1;
+  each((path) => {
+    const name = classOf(path);
+    summary[name] = (summary[name] ?? 0) + 1;
+    listing.add(path, name);
+  });
   const report: Report = {
     policy: policy.from,
     policy_digest: policy.digest,
@@ -83,16 +95,17 @@ function finding(
     timestamp_safe_classes: policy.timestampSafe,
     never_timestamp_classes: policy.neverTimestamp,
     warnings: policy.warnings,
-    [LISTING]: new Listing(paths, classes),
+    [LISTING]: listing,
   };
   const parts = Object.entries(summary).map(([name, count]) => `${count} ${name}`);
-  return { summary: `${counted(paths.length, 'file')}: ${parts.join(', ') || 'none'}`, report };
+  const total = Object.values(summary).reduce((sum, count) => sum + count, 0);
+  return { summary: `${counted(total, 'file')}: ${parts.join(', ') || 'none'}`, report };
 }
 
 async function findPolicy(
   context: Context,
   objects: Objects,
-  entries: readonly TreeEntry[],
+  files: TreeListing,
   given: string,
 ): Promise<Policy> {
   try {
@@ -101,7 +114,7 @@ async function findPolicy(
       const path = resolve(context.cwd, given);
       return policyOf(await readPolicy(path), path, shipped);
     }
-    const own = entries.find((entry) => entry.path === OWN_POLICY);
+    const own = files.named(OWN_POLICY).find(({ path, mode }) => path === OWN_POLICY && !isSubmodule(mode));
     if (own === undefined) return shipped;
     const text = (await readBlob(objects, own.id, 1024 * 1024)).toString('utf8');
     return policyOf(text, `${context.target.branch}:${OWN_POLICY}`, shipped);
@@ -133,8 +146,14 @@ interface Changes {
   readonly binary: ReadonlySet<string>;
 }
 
-/** Files that one side changed since both parted, as far as the other side is known before the fetch. */
-async function changes(context: Context, objects: Objects, tip: string): Promise<Changes> {
+/** Where the branch parted from what is to be merged, and both tips. */
+interface Sides {
+  readonly base: string;
+  readonly tips: readonly [string, string];
+}
+
+/** As far as the other side is known before the fetch; null when it is not, or is in the branch already. */
+async function partedSides(context: Context, objects: Objects, tip: string): Promise<Sides | null> {
   const { repository, target } = context;
   const remote = await findRemote(repository, target.remote);
   const ref =
@@ -142,12 +161,18 @@ async function changes(context: Context, objects: Objects, tip: string): Promise
       ? `refs/heads/${target.source.branch}`
       : trackingRef(remote?.refspecs ?? [], target.source.branch);
   const other = ref === null ? null : await readRef(repository, ref);
+  if (other === null || (await isAncestor(objects, other, tip))) return null;
+  const [base] = await mergeBases(objects, tip, other);
+  return base === undefined ? null : { base, tips: [tip, other] };
+}
+
+/** Files that one side changed since both parted. */
+async function changes(objects: Objects, sides: Sides | null): Promise<Changes> {
   const changed = new Set<string>();
   const binary = new Set<string>();
-  if (other === null || (await isAncestor(objects, other, tip))) return { changed: [], binary };
-  const [base] = await mergeBases(objects, tip, other);
-  if (base === undefined) return { changed: [], binary };
-  for (const side of [tip, other]) {
+  if (sides === null) return { changed: [], binary };
+  const { base, tips } = sides;
+  for (const side of tips) {
     for (const { path, after } of await diffTrees(objects, base, side)) {
       if (after !== null && !isSubmodule(after.mode)) changed.add(path);
     }

@@ -10,15 +10,15 @@
 type Token = { readonly kind: 'star' } | { readonly kind: 'one'; readonly fits: (char: string) => boolean };
 interface NameMatcher {
   (name: string): boolean;
-  readonly mayEndIn: (unit: string) => boolean;
+  readonly mayEndIn: (ending: string) => boolean;
 }
 type Part = 'any-directories' | NameMatcher;
 
 export interface Glob {
   readonly text: string;
   readonly matches: (path: string) => boolean;
-  /** Whether a name that ends in this UTF-16 unit can match: where no directory above it does. */
-  readonly mayEndIn: (unit: string) => boolean;
+  /** Whether a name that ends so can match: where no directory above it does. `false` is certain. */
+  readonly mayEndIn: (ending: string) => boolean;
   /** For a pattern of one name: whether a file or directory of that name, anywhere, is meant. Else null. */
   readonly name: ((name: string) => boolean) | null;
 }
@@ -61,36 +61,63 @@ export function glob(text: string): Glob {
     text,
     name: null,
     matches: (path) => partsMatch(anchored, path.split('/')),
-    mayEndIn: (unit) => last === undefined || last === 'any-directories' || last.mayEndIn(unit),
+    mayEndIn: (ending) => last === undefined || last === 'any-directories' || last.mayEndIn(ending),
   };
 }
 
 /** Most patterns are `name`, `*.ending` or `beginning*`, and are asked about every file of a repository. */
 function matcherOf(pattern: string): NameMatcher {
-  const last = pattern.at(-1) ?? '';
-  const endsAsWritten = (unit: string): boolean => unit === last;
-  if (/^[^*?[]+$/.test(pattern)) return matcher((name) => name === pattern, endsAsWritten);
-  if (/^\*[^*?[]+$/.test(pattern)) {
-    const ending = pattern.slice(1);
-    return matcher((name) => name.endsWith(ending), endsAsWritten);
-  }
-  if (/^[^*?[]+\*$/.test(pattern)) {
-    const beginning = pattern.slice(0, -1);
+  if (/[?[]/.test(pattern)) {
+    const read = tokens(pattern);
     return matcher(
-      (name) => name.startsWith(beginning),
-      () => true,
+      (name) => nameMatches(read, name),
+      (ending) => mayEnd(read, ending),
     );
   }
-  const read = tokens(pattern);
-  const end = read.at(-1);
-  // `*.[pP][nN][gG]`: most names are out at their last character. Half of a pair (emoji) is not one.
-  const mayEnd = (unit: string): boolean =>
-    end?.kind !== 'one' || /[\ud800-\udfff]/.test(unit) || end.fits(unit);
-  return matcher((name) => nameMatches(read, name), mayEnd);
+  const [first = '', ...more] = pattern.split('*');
+  const last = more.pop();
+  if (last === undefined) {
+    return matcher(
+      (name) => name === pattern,
+      (ending) => pattern.endsWith(ending),
+    );
+  }
+  const between = more.filter((text) => text !== '');
+  const endsAsWritten = (ending: string): boolean => ending.endsWith(last) || last.endsWith(ending);
+  if (between.length > 0) return matcher((name) => hasInOrder(name, first, between, last), endsAsWritten);
+  if (first === '') return matcher((name) => name.endsWith(last), endsAsWritten);
+  return matcher(
+    (name) => name.length >= first.length + last.length && name.startsWith(first) && name.endsWith(last),
+    endsAsWritten,
+  );
 }
 
-const matcher = (matches: (name: string) => boolean, mayEndIn: (unit: string) => boolean): NameMatcher =>
-  Object.assign((name: string) => matches(name), { mayEndIn });
+/** Each text where it is first found behind the one before it: if they fit at all, they fit so. */
+function hasInOrder(name: string, first: string, between: readonly string[], last: string): boolean {
+  if (!name.startsWith(first)) return false;
+  let at = first.length;
+  for (const text of between) {
+    const found = name.indexOf(text, at);
+    if (found < 0) return false;
+    at = found + text.length;
+  }
+  return name.length - last.length >= at && name.endsWith(last);
+}
+
+/** `*.[pP][nN][gG]`: most names are out at their last characters. */
+function mayEnd(pattern: readonly Token[], ending: string): boolean {
+  for (let back = 1; back <= ending.length; back += 1) {
+    const token = pattern[pattern.length - back];
+    const unit = ending[ending.length - back] as string;
+    // Half of a pair (emoji) is no character: who sees one knows no more.
+    if (token?.kind === 'star' || /[\ud800-\udfff]/.test(unit)) return true;
+    if (token?.fits(unit) !== true) return false;
+  }
+  return true;
+}
+
+const matcher = (matches: (name: string) => boolean, mayEndIn: (ending: string) => boolean): NameMatcher =>
+  Object.assign(matches, { mayEndIn });
 
 function tokens(name: string): Token[] {
   const found: Token[] = [];

@@ -9,37 +9,48 @@ export const LISTING = 'classifications';
 /** Nothing in it needs to be written otherwise in JSON. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
+const BLOCK = 64 * 1024;
+
 /** A map from path to word that is made into text without being made into an object first. */
 export class Listing {
-  constructor(
-    private readonly keys: readonly string[],
-    private readonly words: readonly string[],
-  ) {}
+  readonly #blocks: Buffer[] = [];
+  readonly #quoted = new Map<string, string>();
+  #rows = '';
 
-  /** For a report that is printed. */
-  toJSON(): Record<string, string> {
-    return Object.fromEntries(this.keys.map((key, at) => [key, this.words[at] ?? '']));
+  /** Adds a path that is not in it yet. */
+  add(path: string, word: string): void {
+    let quoted = this.#quoted.get(word);
+    if (quoted === undefined) this.#quoted.set(word, (quoted = JSON.stringify(word)));
+    const comma = this.#rows === '' && this.#blocks.length === 0 ? '' : ',';
+    this.#rows += `${comma}\n    ${PLAIN.test(path) ? `"${path}"` : JSON.stringify(path)}: ${quoted}`;
+    if (this.#rows.length > BLOCK) this.#close();
   }
 
-  /** As `JSON.stringify` would write it, two blanks deep. */
-  text(): string {
-    if (this.keys.length === 0) return '{}';
-    const quoted = new Map([...new Set(this.words)].map((word) => [word, JSON.stringify(word)]));
-    const rows = this.keys.map(
-      (key, at) =>
-        `    ${PLAIN.test(key) ? `"${key}"` : JSON.stringify(key)}: ${quoted.get(this.words[at] ?? '') ?? ''}`,
-    );
-    return `{\n${rows.join(',\n')}\n  }`;
+  /** As `JSON.stringify` would write it, two blanks deep; in parts, because it is long. */
+  text(): readonly Buffer[] {
+    this.#close();
+    const isEmpty = this.#blocks.length === 0;
+    return [Buffer.from('{'), ...this.#blocks, Buffer.from(isEmpty ? '}' : '\n  }')];
+  }
+
+  /** For a report that is printed. */
+  toJSON(): unknown {
+    return JSON.parse(Buffer.concat(this.text()).toString('utf8'));
+  }
+
+  /** Rows are kept as bytes: as they came they are many little pieces, which all are looked after. */
+  #close(): void {
+    if (this.#rows !== '') this.#blocks.push(Buffer.from(this.#rows));
+    this.#rows = '';
   }
 }
 
 /** Returns a report as JSON for people to read. */
-export function textOfReport(report: Report): string {
+export function textOfReport(report: Report): string | Buffer {
   const { [LISTING]: listing, ...rest } = report;
-  const text = JSON.stringify(rest, null, 2);
-  return listing instanceof Listing
-    ? `${text.slice(0, -2)},\n  "${LISTING}": ${listing.text()}\n}\n`
-    : `${JSON.stringify(report, null, 2)}\n`;
+  if (!(listing instanceof Listing)) return `${JSON.stringify(report, null, 2)}\n`;
+  const head = `${JSON.stringify(rest, null, 2).slice(0, -2)},\n  "${LISTING}": `;
+  return Buffer.concat([Buffer.from(head), ...listing.text(), Buffer.from('\n}\n')]);
 }
 
 const LONG = `,\n  "${LISTING}": {`;

@@ -297,7 +297,7 @@ async function markedBlobs(
 ): Promise<ReadonlyMap<string, Stage>> {
   if (tree === null || left.length === 0) return new Map();
   const wanted = new Set(left.map(({ path }) => path));
-  const entries = (await listTree(objects, tree)).filter(({ path }) => wanted.has(path));
+  const entries = (await listTree(objects, tree)).entries().filter(({ path }) => wanted.has(path));
   return new Map(entries.map(({ path, mode, id }) => [path, { mode, id }]));
 }
 

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { useAttributesOf } from '../git/attributes.js';
 import { withObjects, type Objects } from '../git/objects.js';
 import { binaryChanges, changeTree, lastTouched } from '../git/tree.js';
-import { type AnyClass, classesOf, classifierOf, CLASSES, type FileClass, rulesOf } from './classes.js';
+import { type AnyClass, CLASSES, classFinder, classifierOf, type FileClass, rulesOf } from './classes.js';
 import { keepUnfinished, UNFINISHED } from './finish-merge.js';
 import {
   type ClassesRecord,
@@ -133,8 +133,8 @@ async function conflictClasses(
   const rules = rulesOf((name) => classes.rules[name] ?? []);
   const paths = merge.conflicts.map((conflict) => conflict.path);
   const binary = await binaryChanges(objects, ours, theirs);
-  const found = await classesOf(objects, classifierOf(rules), paths, attributed, binary);
-  return new Map(paths.map((path, at) => [path, found[at] ?? 'unknown']));
+  const classOf = await classFinder(objects, classifierOf(rules), binary, attributed ? paths : null);
+  return new Map(paths.map((path) => [path, classOf(path)]));
 }
 
 interface Resolved {

@@ -8,7 +8,6 @@ import {
   diffTrees,
   isSubmodule,
   lastTouched,
-  listFiles,
   listTree,
 } from '../../../src/tools/git/tree.js';
 import { newRepo, sandbox, type Repo } from './support/sandbox.js';
@@ -60,7 +59,7 @@ test('a tree is changed at some paths and kept at all others', async () => {
   const repo = made();
   const one = repo.commit('one', { 'a.txt': 'a\n', 'b/c.txt': 'c\n', 'd.txt': 'd\n' });
   await on(repo, async (objects) => {
-    const entries = await listTree(objects, one);
+    const entries = (await listTree(objects, one)).entries();
     const a = entries.find((entry) => entry.path === 'a.txt');
     const tree = await changeTree(
       objects,
@@ -70,7 +69,7 @@ test('a tree is changed at some paths and kept at all others', async () => {
         ['d.txt', null],
       ]),
     );
-    expect((await listTree(objects, tree)).map(({ path, id }) => [path, id])).toEqual([
+    expect((await listTree(objects, tree)).entries().map(({ path, id }) => [path, id])).toEqual([
       ['a.txt', a?.id],
       ['b/c.txt', a?.id],
     ]);
@@ -78,22 +77,25 @@ test('a tree is changed at some paths and kept at all others', async () => {
 });
 
 test.each([
-  ['of plain letters', { 'a/b.txt': 'b\n', 'a/.x': 'x\n' }],
-  ['of any bytes', { 'a/b.txt': 'b\n', 'a/.x': 'x\n', 'ä/ö.txt': 'o\n' }],
+  ['of plain letters', { 'a/b.txt': 'b\n', 'a/.x': 'x\n', '.x': 'y\n', 'a/y.x': 'z\n' }],
+  ['of any bytes', { 'a/b.txt': 'b\n', 'a/.x': 'x\n', '.x': 'y\n', 'ä/ö.txt': 'o\n', 'ä/.x': 'x\n' }],
 ])(
-  'files with names %s are those of the tree, without submodules, and more is told of some',
+  'files with names %s are those of the tree, without submodules, and some are found by name',
   async (_, files) => {
     const repo = made();
     const base = repo.commit('base', files);
     repo.git('update-index', '--add', '--cacheinfo', `160000,${base},module`);
     const tip = repo.git('commit-tree', '-m', 'module', repo.git('write-tree'));
     await on(repo, async (objects) => {
-      const all = await listTree(objects, tip);
+      const listing = await listTree(objects, tip);
+      const all = listing.entries();
       expect(all.map(({ path }) => path)).toContain('module');
-      const { paths, named } = await listFiles(objects, tip, (path) => path.endsWith('.x'));
-      const plain = all.filter(({ mode }) => !isSubmodule(mode));
-      expect(paths).toEqual(plain.map(({ path }) => path));
-      expect(named).toEqual(plain.filter(({ path }) => path === 'a/.x'));
+      const paths: string[] = [];
+      listing.eachFile((path) => paths.push(path));
+      expect(paths).toEqual(all.flatMap(({ mode, path }) => (isSubmodule(mode) ? [] : [path])));
+      expect(listing.named('.x')).toEqual(all.filter(({ path }) => /(^|\/)\.x$/.test(path)));
+      expect(listing.named('module').map(({ mode }) => mode)).toEqual(['160000']);
+      expect(listing.named('no')).toEqual([]);
     });
   },
 );

@@ -20,6 +20,8 @@ describe('a pattern', () => {
     ['[!a]x', ['bx'], ['ax']],
     ['*.[pP][nN][gG]', ['a.png', 'a.PNG'], ['a.jpg']],
     ['a*b*c', ['abc', 'a__b__c', 'aXbbc'], ['acb', 'ab']],
+    ['a*b*b', ['abb', 'a_b_b'], ['ab', 'a_b']],
+    ['*ab*ab*', ['abab', '_ab_ab_'], ['ab', 'aba']],
     ['*', ['anything', 'a/b'], []],
   ])('%s', (pattern, matching, others) => {
     const { matches } = glob(pattern);

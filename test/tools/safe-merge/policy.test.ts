@@ -87,8 +87,23 @@ test('the last pattern of a class that matches decides', () => {
 });
 
 test('whatever the patterns and the paths, a class is what asking every pattern about every path says', () => {
-  const name = fc.constantFrom('a', 'ab', 'b', '.a', 'a.b', 'b.a');
-  const part = fc.constantFrom('a', 'b', '*', '?', 'a*', '*b', '*.b', '[ab]', '[!a]*', '**');
+  const name = fc.constantFrom(
+    'a',
+    'ab',
+    'b',
+    '.a',
+    'a.b',
+    'b.a',
+    'a.ab',
+    'b.abababab',
+    'ab.b.a',
+    '😀',
+    'a.😀',
+  );
+  const part = fc.constantFrom(
+    ...['a', 'b', '*', '?', 'a*', '*b', '*.b', '[ab]', '[!a]*', '**'],
+    ...['*.ab', '*bababab', '*a*b*', 'b*.?', '*.[ab]b', '*.[!a]', 'a*b', 'a.b'],
+  );
   const pattern = fc
     .tuple(fc.boolean(), fc.array(part, { minLength: 1, maxLength: 3 }), fc.constantFrom('', '/', '/**'))
     .map(([back, parts, end]) => `${back ? '!' : ''}${parts.join('/')}${end}`);
