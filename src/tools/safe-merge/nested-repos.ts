@@ -4,6 +4,7 @@
 import { type Dirent, readdirSync, realpathSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { type IndexListing, listIndex } from '../git/index-listing.js';
 import { bytesFromPath, fields, fileBytes, pathFromBytes } from '../git/path-bytes.js';
 import { gitIn, type Repository } from '../git/repository.js';
 import { hasLinked, listWorkTrees } from '../git/worktrees.js';
@@ -42,11 +43,11 @@ export interface NestedScan {
 
 /** What git knows of the tree. */
 interface Known {
-  /** The index, as git lists it. */
-  readonly staged: Buffer;
+  readonly index: IndexListing;
   readonly gitlinks: ReadonlySet<string>;
   readonly registered: ReadonlySet<string>;
-  readonly ignored: ReadonlySet<string>;
+  /** Directories; asked for as they are found. */
+  readonly ignored: Set<string>;
   readonly worktrees: ReadonlySet<string>;
 }
 
@@ -61,20 +62,30 @@ export async function scanNested(repository: Repository): Promise<NestedScan> {
   const repos: NestedRepo[] = [];
   const unreadable: string[] = [];
   const open = [''];
-  for (let directory = open.pop(); directory !== undefined; directory = open.pop()) {
-    const entries = list(top, directory);
-    if (entries === null) {
-      unreadable.push(directory);
-      continue;
+  // Nothing of them is in the index: only these can be ignored, and git is asked about all of a level at once.
+  let strange: string[] = [];
+  for (;;) {
+    for (let directory = open.pop(); directory !== undefined; directory = open.pop()) {
+      const entries = list(top, directory);
+      if (entries === null) {
+        unreadable.push(directory);
+        continue;
+      }
+      const nested = directory === '' ? null : await identify(top, directory, entries, known);
+      if (nested !== null) repos.push(nested);
+      if (nested !== null || known.ignored.has(directory)) continue;
+      for (const entry of entries) {
+        if (!entry.isDirectory() || entry.name === '.git') continue;
+        const name = pathFromBytes(Buffer.from(entry.name, 'latin1'));
+        const path = directory === '' ? name : `${directory}/${name}`;
+        if (known.index.holds(path) || known.gitlinks.has(path)) open.push(path);
+        else strange.push(path);
+      }
     }
-    const nested = directory === '' ? null : await identify(top, directory, entries, known);
-    if (nested !== null) repos.push(nested);
-    if (nested !== null || known.ignored.has(directory)) continue;
-    for (const entry of entries) {
-      if (!entry.isDirectory() || entry.name === '.git') continue;
-      const name = pathFromBytes(Buffer.from(entry.name, 'latin1'));
-      open.push(directory === '' ? name : `${directory}/${name}`);
-    }
+    if (strange.length === 0) break;
+    for (const path of await ignoredOf(repository, strange)) known.ignored.add(path);
+    for (const path of strange) open.push(path);
+    strange = [];
   }
   for (const path of known.gitlinks) {
     if (!known.registered.has(path) && !repos.some((repo) => repo.path === path)) {
@@ -84,13 +95,9 @@ export async function scanNested(repository: Repository): Promise<NestedScan> {
   return {
     repos: repos.sort((a, b) => (a.path < b.path ? -1 : 1)),
     unreadable: unreadable.sort(),
-    hiding: unreadable.filter((directory) => known.staged.includes(prefixOf(directory))),
+    hiding: unreadable.filter((directory) => known.index.holds(directory)),
   };
 }
-
-/** What precedes the files of a directory in a listing of the index. */
-const prefixOf = (directory: string): Buffer =>
-  Buffer.concat([Buffer.from('\t'), bytesFromPath(`${directory}/`)]);
 
 /** Not one after the other by promises: a tree has tens of thousands of directories, and each answer is there at once. */
 function list(top: string, directory: string): Dirent[] | null {
@@ -140,22 +147,33 @@ async function target(top: string, path: string): Promise<string | null> {
 }
 
 async function whatGitKnows(repository: Repository, top: string): Promise<Known> {
-  const maxBytes = 512 * 1024 * 1024;
-  const gitlinks = new Set<string>();
-  const staged = (await gitIn(repository, ['ls-files', '-s', '-z'], { maxBytes })).stdout;
-  for (const field of staged.includes('160000 ') ? fields(staged) : []) {
-    if (field.toString('latin1', 0, 6) === '160000')
-      gitlinks.add(pathFromBytes(field.subarray(field.indexOf(9) + 1)));
-  }
-  const ignoredArgs = ['ls-files', '-z', '--others', '--ignored', '--exclude-standard', '--directory'];
-  const ignored = new Set<string>();
-  for (const field of fields((await gitIn(repository, ignoredArgs, { maxBytes })).stdout)) {
-    if (field.at(-1) === 0x2f) ignored.add(pathFromBytes(field.subarray(0, -1)));
-  }
-  const linked = (await hasLinked(repository)) ? await listWorkTrees(repository) : [];
-  const worktrees = new Set(linked.map((tree) => real(tree.path)));
-  return { staged, gitlinks, registered: await registered(repository, top), ignored, worktrees };
+  const [index, inModules, linked] = await Promise.all([
+    listIndex(repository),
+    registered(repository, top),
+    hasLinked(repository).then((has) => (has ? listWorkTrees(repository) : [])),
+  ]);
+  return {
+    index,
+    gitlinks: new Set(index.submodules()),
+    registered: inModules,
+    ignored: new Set(),
+    worktrees: new Set(linked.map((tree) => real(tree.path))),
+  };
 }
+
+/** Returns those of some directories without tracked files that git ignores. */
+async function ignoredOf(repository: Repository, directories: readonly string[]): Promise<string[]> {
+  const input = Buffer.concat(directories.flatMap((path) => [HERE, bytesFromPath(path), NUL]));
+  // 1: none. The index need not be read: it has nothing in them. This command takes no literal paths by that name; with
+  // a `./` before them they are.
+  const answer = await gitIn(repository, ['check-ignore', '--no-index', '-z', '--stdin'], {
+    ...{ input, env: { GIT_LITERAL_PATHSPECS: '0' }, accept: [0, 1], maxBytes: 512 * 1024 * 1024 },
+  });
+  return [...fields(answer.stdout)].map((field) => pathFromBytes(field.subarray(HERE.length)));
+}
+
+const HERE = Buffer.from('./');
+const NUL = Buffer.from([0]);
 
 /** The paths in `.gitmodules`. */
 async function registered(repository: Repository, top: string): Promise<Set<string>> {

@@ -98,6 +98,22 @@ describe('detection', () => {
     expect(await detected(repo)).toMatchObject({ code: 0, summary: { stray_count: 0, ignored_count: 2 } });
   });
 
+  test('a directory is ignored by its name, not for what else is in it', async () => {
+    const repo = outer();
+    repo.commit('patterns', { '.gitignore': 'cache/\n*.log\n', 'src/a.ts': 'a\n' });
+    inner(repo, 'logs/deep/inner'); // beside ignored files only
+    repo.write({ 'logs/a.log': 'l\n', 'venv/.gitignore': '*\n', 'src/cache/kept.ts': 'k\n' });
+    inner(repo, 'venv/src/inner'); // its .gitignore says it of all in it
+    inner(repo, 'src/cache/inner');
+    inner(repo, ':(top)*/inner'); // names like patterns are names
+    repo.git('add', '--force', 'src/cache/kept.ts');
+    expect((await detected(repo)).types).toEqual({
+      ':(top)*/inner': 'stray_nested_repo',
+      'logs/deep/inner': 'stray_nested_repo',
+      'src/cache/inner': 'ignored',
+    });
+  });
+
   test('links are not followed, and a circle of them ends', async () => {
     const repo = outer();
     const far = newRepo(join(box.folder(), 'far'));
