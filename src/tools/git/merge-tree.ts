@@ -57,8 +57,9 @@ export async function mergeTrees(
   ours: string,
   theirs: string,
 ): Promise<Merged> {
-  const attributed = await useAttributesOf(objects, ours);
-  const drivers = attributed ? await foreignDrivers(objects, bases, ours, theirs) : new Map<string, string>();
+  const met = await meeting(objects, bases, ours, theirs);
+  const attributed = met.mayMerge && (await useAttributesOf(objects, ours));
+  const drivers = attributed ? await foreignDrivers(objects, met.paths) : new Map<string, string>();
   const settings = [...new Set(drivers.values())].map((name) => [`merge.${name}.driver`, 'false'] as const);
   const args = ['merge-tree', '--write-tree', '-z', '--end-of-options', ours, theirs];
   const answer = await objects.git(args, { accept: [0, 1], settings, maxBytes: 256 * 1024 * 1024 });
@@ -67,20 +68,36 @@ export async function mergeTrees(
   return { kind: 'conflicts', tree, conflicts: conflictsOf(stages, notes, drivers) };
 }
 
-/** Paths changed on both sides whose `merge` attribute names a driver that is not git's own. */
-async function foreignDrivers(
+interface Meeting {
+  /** Changed on both sides. */
+  readonly paths: readonly string[];
+  /** Whether git may have to merge the content of a file: only then attributes count, and all of a tree is listed for them. */
+  readonly mayMerge: boolean;
+}
+
+async function meeting(
   objects: Objects,
   bases: readonly string[],
   ours: string,
   theirs: string,
+): Promise<Meeting> {
+  const [base, ...more] = bases;
+  if (base === undefined) return { paths: [], mayMerge: true };
+  const sides = await Promise.all([ours, theirs].map((side) => diffTrees(objects, base, side)));
+  const [onOurs = [], onTheirs = []] = sides;
+  const known = new Set(onOurs.map(({ path }) => path));
+  const paths = onTheirs.flatMap(({ path }) => (known.has(path) ? [path] : []));
+  // Where something went it may have gone to another name, and whatever lies there meets it; several bases are merged first.
+  const mayMove = sides.some((side) => side.some(({ after }) => after === null));
+  return { paths, mayMerge: paths.length > 0 || mayMove || more.length > 0 };
+}
+
+/** Those of the paths whose `merge` attribute names a driver that is not git's own. */
+async function foreignDrivers(
+  objects: Objects,
+  paths: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
-  const [base] = bases;
-  if (base === undefined) return new Map();
-  const onOurs = new Set((await diffTrees(objects, base, ours)).map((change) => change.path));
-  const both = (await diffTrees(objects, base, theirs))
-    .map((change) => change.path)
-    .filter((path) => onOurs.has(path));
-  const values = await readAttributes((args, options) => objects.git(args, options), ['merge'], both);
+  const values = await readAttributes((args, options) => objects.git(args, options), ['merge'], paths);
   return new Map([...(values.get('merge') ?? [])].filter(([, name]) => !BUILT_IN_MERGES.has(name)));
 }
 

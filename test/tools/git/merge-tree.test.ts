@@ -162,6 +162,14 @@ describe('attributes', () => {
     expect(repo.git('cat-file', 'blob', `${result.tree}:x.lock`)).toBe('A\nB\n2\n3\n4\n5');
   });
 
+  test('count where a directory that one side renamed brings a file of the other to one of its own', async () => {
+    const base = { ...drivers('union'), 'a/1.txt': '1\n', 'a/2.txt': '2\n' };
+    const moved = { 'a/1.txt': null, 'a/2.txt': null, 'b/1.txt': '1\n', 'b/2.txt': '2\n' };
+    const repo = forked(base, { ...moved, 'b/new.lock': 'A\n' }, { 'a/new.lock': 'B\n' });
+    const { tree } = await merged(repo);
+    expect(repo.git('cat-file', 'blob', `${tree}:b/new.lock`)).toBe('A\nB');
+  });
+
   test('that name a merge driver make a conflict of what both changed: no program is run', async () => {
     const repo = forked(drivers('mine'), { 'x.lock': 'A\n2\n3\n4\n5\n' }, { 'x.lock': '1\n2\n3\n4\nB\n' });
     const proof = join(box.folder(), 'proof');
