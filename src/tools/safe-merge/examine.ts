@@ -55,31 +55,52 @@ const LOCK_PATIENCE_MS = 3000;
 
 /** Examines everything and names all that is wrong, not only the first. */
 export async function examine(repository: Repository, target: Target, now: () => number): Promise<Examined> {
+  // Side by side: the one is a few small questions, the other looks at every file.
+  const [branches, checkouts] = await Promise.all([
+    examineBranches(repository, target),
+    examineCheckouts(repository, target, now),
+  ]);
+  const { current } = branches;
+  const problems = [...historyProblems(repository), ...branches.problems, ...checkouts.problems];
+  const notes = checkouts.examined
+    .filter(({ moves, status }) => !moves && status.changed.length > 0)
+    .map(
+      ({ path, status }) =>
+        `${counted(status.changed.length, 'file')} not committed in ${path}: "${current ?? 'HEAD'}" is checked out there, not "${target.branch}", so they are not in the way.`,
+    );
+  const { tip, remote, known } = branches;
+  return { problems, notes, checkouts: checkouts.examined, tip, remote, known, current };
+}
+
+async function examineBranches(
+  repository: Repository,
+  target: Target,
+): Promise<Pick<Examined, 'tip' | 'remote' | 'known' | 'current' | 'problems'>> {
   const current = await checkedOut(repository);
-  const problems: Problem[] = [...historyProblems(repository)];
-  const notes: string[] = [];
   const remote = await findRemote(repository, target.remote);
-  problems.push(...(await remoteProblems(repository, target, remote)));
   const tracking = remote === null ? null : trackingRef(remote.refspecs, target.branch);
   const branches = await branchProblems(repository, target, current, tracking);
-  const { tip, known, problems: branchTroubles } = branches;
-  problems.push(...branchTroubles);
-  const checkouts: ExaminedCheckout[] = [];
+  const problems = [...(await remoteProblems(repository, target, remote)), ...branches.problems];
+  return { ...branches, problems, remote, current };
+}
+
+async function examineCheckouts(
+  repository: Repository,
+  target: Target,
+  now: () => number,
+): Promise<{ readonly examined: ExaminedCheckout[]; readonly problems: Problem[] }> {
+  const problems: Problem[] = [];
+  const examined: ExaminedCheckout[] = [];
   for (const { repository: checkout, moves, path } of await relevantCheckouts(repository, target)) {
     if (checkout === null) {
       problems.push(unreachable(path, target));
       continue;
     }
-    const examined = await examineCheckout(checkout, target, moves, now);
-    checkouts.push(examined);
-    problems.push(...checkoutProblems(examined, target));
-    if (!moves && examined.status.changed.length > 0) {
-      notes.push(
-        `${counted(examined.status.changed.length, 'file')} not committed in ${path}: "${current ?? 'HEAD'}" is checked out there, not "${target.branch}", so they are not in the way.`,
-      );
-    }
+    const one = await examineCheckout(checkout, target, moves, now);
+    examined.push(one);
+    problems.push(...checkoutProblems(one, target));
   }
-  return { problems, notes, checkouts, tip, remote, known, current };
+  return { examined, problems };
 }
 
 function historyProblems(repository: Repository): Problem[] {
