@@ -55,6 +55,9 @@ export function textOfReport(report: Report): string | Buffer {
 
 const LONG = `,\n  "${LISTING}": {`;
 
+/** Tells whether the beginning of a report says all that is read of it. */
+export const isComplete = (beginning: string): boolean => beginning.includes(LONG);
+
 /** Returns what a text of ours says but for the listing, which would take longest to read; null when it is no report. */
 export function reportOf(text: string): Report | null {
   // A line break within a JSON text is written otherwise: this can only be the listing itself.

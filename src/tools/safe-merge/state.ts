@@ -4,13 +4,13 @@
  * `<common git dir>/planwright/safe_merge/<run>/` holds the reports, `refs/planwright/<what>/<run>` the commits. All
  * work trees of the repository share both; nothing of it shows in `git status` or is pushed.
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomically } from '../git/atomic-file.js';
 import { fileNameOf } from '../git/names.js';
 import type { Repository } from '../git/repository.js';
 import type { Report } from './reasons.js';
-import { reportOf, textOfReport } from './report-text.js';
+import { isComplete, reportOf, textOfReport } from './report-text.js';
 
 /** A run's name in paths and refs. */
 export type RunKey = string & { readonly __brand: 'RunKey' };
@@ -95,9 +95,23 @@ export async function writeReport(path: string, report: Report): Promise<void> {
 /** Returns a report but for its listing, or null when there is none. A file that is not a JSON object counts as none. */
 export async function readReport(path: string): Promise<Report | null> {
   try {
-    return reportOf(await readFile(path, 'utf8'));
+    const beginning = await beginningOf(path);
+    return reportOf(isComplete(beginning) ? beginning : await readFile(path, 'utf8'));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
+  }
+}
+
+/** What is before the listing is short, and the listing may be long. */
+const BEGINNING = 64 * 1024;
+
+async function beginningOf(path: string): Promise<string> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(BEGINNING), 0, BEGINNING, 0);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
   }
 }
