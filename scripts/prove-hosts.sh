@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Proves workers on several hosts, on one machine: each host is a network namespace with a PID namespace, a host name, a
 # state directory and a clone of its own; one Temporal server serves them over a bridge. One of them is cut off in the
-# middle of a workstream.
+# middle of a workstream, and the worker of one is killed.
 #
 #   scripts/prove-hosts.sh
 #
@@ -212,5 +212,36 @@ row 'the host comes back: its worker is IDLE' ok "$(since "$began")"
 left="$(pgrep -fc "$work/tool.sh" || true)"
 check 'nothing of what it was at is left running' "$left processes" [ "$left" = 0 ]
 check 'and nothing more has landed' '' [ "$(git -C "$work/shared" show main:cut.txt | tr '\n' ' ')" = 'half whole ' ]
+
+# --- a worker is killed in the middle of a workstream that is to be continued -----------------------------------------------
+
+cat >"$work/shared/workstreams/ws-cut.json" <<JSON
+{ "id": "ws-on", "openspec_change": "X", "ccpm_issue": 1, "gate": 1, "tool": "stand-in",
+  "tasks": ["write two lines"], "files_scope": ["on.txt"], "depends_on": [] }
+JSON
+git -C "$work/shared" commit -qam 'another workstream'
+cat >"$work/tool.sh" <<SH
+if [ -n "\$PLANWRIGHT_GOES_ON" ]; then hostname >>on.txt && exit; fi
+hostname >>on.txt
+exec sleep 3600
+SH
+cat >"$work/config.json" <<JSON
+{ "execution": { "max_workers": 1, "default_tool": "stand-in", "on_worker_lost": "continue", "checkpoint_seconds": 1 },
+  "tools": { "stand-in": { "executable": "sh", "args": ["$work/tool.sh"] } } }
+JSON
+start workstream env PLANWRIGHT_HOME="$work/cli" node "$here/bin/planwright.mjs" workstream run --root "$work/shared" --config "$work/config.json"
+until_true 90 workstream is_at ws-on
+lost="$(host_of ws-on)"
+is_kept() { [ -n "$(find "$work/shared/.git/planwright/checkpoints" -name '*.checkpoint' 2>/dev/null)" ]; }
+until_true 60 workstream is_kept
+stop "worker-$lost" KILL
+began="$(now)"
+ended=0
+wait "${pid_of[workstream]}" || ended=$?
+unset 'pid_of[workstream]'
+landed="$(git -C "$work/shared" show main:on.txt 2>/dev/null | tr '\n' ' ')"
+went_on() { [ "$ended" = 0 ] && [[ "$landed" =~ ^"$lost "(red|green|blue)" "$ ]] && [ "$landed" != "$lost $lost " ]; }
+check 'a worker is killed (-9) at a workstream with "continue": another host goes on' "$(since "$began"), $landed" went_on
+check 'and no checkpoint is left' '' eval '! is_kept'
 
 print_table

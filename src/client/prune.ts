@@ -7,6 +7,7 @@ import type { Link } from './link.js';
 import { localRuns } from './list-runs.js';
 import { readSummary, UnreadableRecordError } from '../record/run-record.js';
 import { runFiles } from '../record/layout.js';
+import { forgetCheckpoints } from '../tools/git/checkpoint-files.js';
 import { releaseMerges } from '../tools/git/held-merges.js';
 import { openRepository } from '../tools/git/repository.js';
 import { sweepAllGates } from '../tools/safe-merge/leftovers.js';
@@ -75,14 +76,16 @@ export async function prune({ home }: Pick<Link, 'home'>, options: PruneOptions)
 
 /**
  * What a safe merge left in its repository goes with its run, unless it alone holds something; and merges that a landing held
- * which was ended before it could let go of them.
+ * which was ended before it could let go of them, and checkpoints of hosts that died.
  */
 async function forgetMerge(home: string, runId: string): Promise<boolean> {
   const root = (await readSummary(home, runId))?.origin.root;
   if (root === undefined) return false;
   try {
     const forgotten = await forgetRunIn(root, runId, home);
-    await releaseMerges(await openRepository(root), runId);
+    const repository = await openRepository(root);
+    await releaseMerges(repository, runId);
+    await forgetCheckpoints(repository, runId);
     return forgotten;
   } catch {
     return false; // a repository that git cannot work in keeps no run from going

@@ -103,11 +103,12 @@ function taskOf(
   const { base, root } = origin;
   if (base === undefined)
     return 'the run was started without a commit to start from: its root is no repository with commits';
-  const { isolation, setup, checks, checkTimeoutSec, constraints, minFreeBytes } = means;
+  const { isolation, setup, checks, checkTimeoutSec, constraints, minFreeBytes, checkpointSec } = means;
   return {
     ...{ runId, step: step.id, root, project: plan.project, work, base, env: openEnv(plan) },
     startsWith: startingPatches([...work.startsWith, ...work.after], stepOf),
     ...{ isolation, setup, checks, checkTimeoutSec, constraints, minFreeBytes },
+    ...(checkpointSec === undefined ? {} : { checkpointSec }),
   };
 }
 

@@ -24,6 +24,8 @@ export interface WorkstreamMeans {
   readonly constraints: PatchConstraints;
   /** So much must be left on the disk. */
   readonly minFreeBytes: number;
+  /** How often what a tool writes is kept, to be gone on with elsewhere; left out: what was lost is begun again. */
+  readonly checkpointSec?: number;
   /** When the breakers of its tools open. */
   readonly breaker: BreakerLimits;
   /** What it means that `work.maxCostUsd` is used up. */
@@ -69,10 +71,18 @@ export function meansOf(
     checkTimeoutSec: CHECK_TIMEOUT_SEC,
     constraints: settings.patches,
     minFreeBytes: settings.isolation.min_free_mb * MIB,
+    ...checkpointsOf(settings.execution),
     breaker: settings.breaker,
     budgetMode: settings.budget.mode,
   };
 }
+
+/** Only what is to be gone on with is kept. */
+const checkpointsOf = ({
+  on_worker_lost: policy,
+  checkpoint_seconds: seconds,
+}: WorkstreamSettings['execution']): Pick<WorkstreamMeans, 'checkpointSec'> =>
+  policy === 'continue' ? { checkpointSec: seconds } : {};
 
 /** A gate that is asked for and not there stops the work as one that fails does, unless it is not required. */
 function checkOf({ gates }: WorkstreamSettings, { type, required, blocking }: TestGate): WorkstreamCheck[] {

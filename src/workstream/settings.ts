@@ -32,6 +32,10 @@ export interface WorkstreamSettings {
     readonly log_dir: string;
     readonly worker_timeout_seconds: number;
     readonly tool_timeout_seconds: number;
+    /** What becomes of work whose worker is lost in the middle: begun again, or gone on with from what was kept of it. */
+    readonly on_worker_lost: 'restart' | 'continue';
+    /** How often it is kept, with `continue`. */
+    readonly checkpoint_seconds: number;
   };
   readonly tools: Readonly<Record<string, ToolSettings>>;
   /** Names of the tools that may be used; null: all. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { formatProblem } from '../../src/plan/load/diagnostics.js';
 import { defaultSettings, loadSettings } from '../../src/workstream/load/load-settings.js';
+import { meansOf } from '../../src/workstream/means.js';
 import { toolsOf } from '../../src/workstream/tool/registry.js';
 
 const load = async (text: string) => {
@@ -50,6 +51,17 @@ test('who resolves conflicts is set in the words of the safe merge, and a limit 
   expect(lines).toEqual([
     'config.yaml:3:15: error: the configuration: "landing.conflicts.resolver" must be a shell line, or a JSON list such as ["python3", "/opt/resolve.py"], found "[1]"',
     'config.yaml:4:21: error: the configuration: "landing.conflicts.min_confidence" must be a number from 0 to 1, found 2',
+  ]);
+});
+
+test('what becomes of work whose worker is lost is a policy of two, and how often it is kept has bounds', async () => {
+  const means = async (text: string) => meansOf((await load(text)).settings!, ['aider'], []);
+  expect((await means('')).checkpointSec).toBeUndefined();
+  expect((await means('execution: {on_worker_lost: continue}')).checkpointSec).toBe(30);
+  const { lines } = await load('execution:\n  on_worker_lost: resume\n  checkpoint_seconds: 0\n');
+  expect(lines).toEqual([
+    'config.yaml:2:19: error: the configuration: "execution.on_worker_lost" must be one of "restart", "continue", found "resume"',
+    'config.yaml:3:23: error: the configuration: "execution.checkpoint_seconds" must be a whole number from 1 to 3600, found 0',
   ]);
 });
 

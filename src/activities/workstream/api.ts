@@ -47,6 +47,8 @@ export interface WorkstreamTask {
   readonly minFreeBytes: number;
   /** What its calls may cost before they are ended, as far as tools say it while they run; left out: nothing ends them. */
   readonly maxUsd?: number;
+  /** How often what the tool writes is kept, for a start that goes on from there; left out: a further start begins again. */
+  readonly checkpointSec?: number;
 }
 
 export type CheckTask = WorkstreamCheck;
@@ -159,13 +161,30 @@ export interface WorkstreamEnded {
 export interface WorkstreamHeartbeat extends CommandHeartbeat {
   readonly stage: string;
   readonly since: number;
+  /** What the tool had written, for the start that follows should this one be lost. */
+  readonly checkpoint?: CarriedCheckpoint;
+}
+
+/** The newest checkpoint of an attempt, as its heartbeat has it. */
+export interface CarriedCheckpoint {
+  /** Which start of the attempt took it, and on which host. */
+  readonly start: number;
+  readonly host: string;
+  readonly base: string;
+  readonly commit: string;
+  readonly tree: string;
+  readonly files: number;
+  readonly omitted: number;
+  readonly takenAt: number;
+  /** Its objects, in Base64; null: too many to travel. */
+  readonly pack: string | null;
 }
 
 /** The activities, by the names a workflow calls them; those of landing are in `workflows/landing-api.ts`. */
 export interface WorkstreamActivities {
   /**
    * Does one attempt of a workstream. Safe to run twice: a result that was reached is returned again; of a start that was lost
-   * all processes are ended and what it wrote is kept before anew is begun. Throws `CancelledFailure` with a `WorkstreamEnded`.
+   * all processes are ended and what it wrote is kept before it is begun anew, or gone on from there. Throws `CancelledFailure` with a `WorkstreamEnded`.
    */
   runWorkstream(task: WorkstreamTask): Promise<WorkstreamEnded>;
 }

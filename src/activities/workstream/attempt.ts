@@ -16,9 +16,11 @@ import {
 } from '../../workstream/fix-loop.js';
 import { checkPatch, type Refusal } from '../../workstream/patch-rules.js';
 import { covers } from '../../workstream/scope.js';
-import { promptWithErrors } from '../../workstream/tool/command-for.js';
+import { promptToGoOn, promptWithErrors } from '../../workstream/tool/command-for.js';
 import type { CheckResult, CheckTask, ToolCall, WorkstreamTask, WorkstreamTrouble } from './api.js';
+import { layEarlier, type EarlierWork } from './earlier-work.js';
 import { findBreach, replacedBreach, startGuard, type Guard } from './guard.js';
+import type { CheckpointKeeper } from './keep-checkpoints.js';
 import { recordPatch, type Recorded } from './patch-records.js';
 import { bringBack, runCheck } from './run-checks.js';
 import { endText, startLine, type Bench } from './start-line.js';
@@ -65,6 +67,9 @@ export class AttemptAtWork {
     private readonly stage: Stage,
     /** Begun before the work tree was there; null: what sets it up comes first. */
     private readonly guarding: Promise<Guard> | null,
+    /** Null: what the tool writes is not kept for a start that goes on, and nothing is gone on from. */
+    private readonly keeper: CheckpointKeeper | null = null,
+    private readonly earlier: EarlierWork | null = null,
   ) {
     this.#isLitter = litterOf(task.tool);
     this.#checkEnv = checkEnvironment(bench.world.env, task.env);
@@ -81,9 +86,11 @@ export class AttemptAtWork {
     const unready = await this.#setUp();
     if (unready !== null) return unready;
     this.#guard = await (this.guarding ?? startGuard(this.bench.world.home, this.repository));
-    let prompt = task.work.prompt;
+    const laid = this.earlier === null ? [] : await this.#lay(this.earlier);
+    this.keeper?.open(this.worktree, this.#isLitter);
+    let prompt = laid.length === 0 ? task.work.prompt : promptToGoOn(task.work.prompt, laid);
     for (let round = 1; ; round += 1) {
-      const failed = await this.#call(prompt, round);
+      const failed = await this.#call(prompt, round, round === 1 && laid.length > 0);
       if (failed !== null) return failed;
       const verdict = await this.#check(round);
       if (verdict.kind === 'trouble') return verdict.trouble;
@@ -126,13 +133,22 @@ export class AttemptAtWork {
     return null;
   }
 
+  /** Lays what an earlier start had written, to be gone on with. Returns its paths; none where it cannot be had. */
+  async #lay(earlier: EarlierWork): Promise<string[]> {
+    this.stage(`lay what was kept of ${earlier.host}`);
+    const { paths, note } = await layEarlier(this.worktree, earlier, this.#isLitter);
+    this.found.notes.push(note);
+    return paths;
+  }
+
   /** One call of the tool, and what there is to say against it without running anything. */
-  async #call(prompt: string, round: number): Promise<WorkstreamTrouble | null> {
+  async #call(prompt: string, round: number, goesOn: boolean): Promise<WorkstreamTrouble | null> {
     const { tool, work, maxUsd } = this.task;
     this.stage(`${tool.name}, round ${round}`);
     this.#isStill = false;
     const { files, toolTimeoutSec: timeoutSec } = work;
     const { environment, found } = this;
+    this.keeper?.goOn();
     const call = await callTool(this.bench, this.worktree, {
       tool,
       prompt,
@@ -141,7 +157,8 @@ export class AttemptAtWork {
       round,
       environment,
       maxUsd: maxUsd === undefined ? null : maxUsd - this.#spent,
-    });
+      goesOn,
+    }).finally(() => this.keeper?.rest());
     found.calls.push(call);
     const replaced = await replacedBreach(this.worktree);
     if (replaced !== null) return replaced;

@@ -13,6 +13,12 @@ import type { PatchSummary } from './api.js';
 import { holdsAnything, recordPatch } from './patch-records.js';
 import type { Bench } from './start-line.js';
 
+/** What one left, and which attempt of the workstream it was. */
+export interface LostAttempt {
+  readonly attempt: number;
+  readonly patch: PatchSummary;
+}
+
 /**
  * Ends what earlier starts of this step left running on this host, keeps what they wrote as evidence, and removes their work
  * trees.
@@ -23,11 +29,11 @@ export async function saveLost(
   { world, runId, step }: Bench,
   repository: Repository,
   isLitter: (path: string) => boolean,
-): Promise<PatchSummary[]> {
+): Promise<LostAttempt[]> {
   for (const files of onMachine(() => startsOf(step))) {
     if (readClosing(files) === null) await endLeftover(files);
   }
-  const saved: PatchSummary[] = [];
+  const saved: LostAttempt[] = [];
   const folder = worktreesFolder(world.home, repository.commonDir);
   for (const id of await namesIn(join(folder, '.own'))) {
     const note = readNote(folder, id);
@@ -49,7 +55,8 @@ export async function saveLost(
     const file = join(step.directory, 'patches', `${name}-rest.patch`);
     const atSec = Math.floor(Date.now() / 1000);
     await closeOwnWorktree(worktree, { captured: recorded?.patch ?? null, file, atSec, isLitter });
-    if (recorded !== null && holdsAnything(recorded.patch)) saved.push(recorded.summary);
+    if (recorded !== null && holdsAnything(recorded.patch))
+      saved.push({ attempt: note.owner.attempt, patch: recorded.summary });
   }
   return saved;
 }

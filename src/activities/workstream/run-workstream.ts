@@ -26,7 +26,9 @@ import type {
 } from './api.js';
 import { AttemptAtWork, litterOf, newFindings, type Findings } from './attempt.js';
 import { dryRun } from './dry-run.js';
+import { findEarlier } from './earlier-work.js';
 import { startGuard } from './guard.js';
+import { CheckpointKeeper } from './keep-checkpoints.js';
 import { saveLost } from './lost-attempts.js';
 import { mergeInto } from './merge-for-landing.js';
 import { Interrupted, type Bench, type WorkstreamWorld } from './start-line.js';
@@ -46,15 +48,27 @@ export function runWorkstreamIn(world: WorkstreamWorld): WorkstreamActivities['r
     };
     let at: WorkstreamHeartbeat = { ...told, stage: 'open', since: startedAt };
     const stage = (name: string): void => void (at = { ...told, stage: name, since: Date.now() });
-    const beats = setInterval(() => context.heartbeat(at), BEAT_MS);
+    const keeping: Keeping = { keeper: null };
+    const beat = (): void => {
+      const checkpoint = keeping.keeper?.carried ?? null;
+      context.heartbeat(checkpoint === null ? at : { ...at, checkpoint });
+    };
+    const beats = setInterval(beat, BEAT_MS);
     try {
-      return await run(world, task, context, stage, startedAt);
+      return await run(world, task, context, stage, startedAt, keeping);
     } catch (error) {
+      beat(); // the last of this start is what the next one gets
       throw asTold(error);
     } finally {
+      await keeping.keeper?.close();
       clearInterval(beats);
     }
   };
+}
+
+/** The checkpoints of a start, once it is known that it takes any. */
+interface Keeping {
+  keeper: CheckpointKeeper | null;
 }
 
 async function run(
@@ -63,6 +77,7 @@ async function run(
   context: Context,
   stage: (name: string) => void,
   startedAt: number,
+  keeping: Keeping,
 ): Promise<WorkstreamEnded> {
   const step = onMachine(() => openStep(world.home, world.host, task.runId, task.step));
   const result = join(step.directory, `workstream-${task.attempt}.json`);
@@ -74,7 +89,19 @@ async function run(
 
   const repository = await openRepository(task.root);
   stage('look for lost attempts');
-  const lost = await saveLost(bench, repository, litterOf(task.tool));
+  const saved = await saveLost(bench, repository, litterOf(task.tool));
+  const lost = saved.map(({ patch }) => patch);
+  const { checkpointSec } = task;
+  const start = context.info.attempt;
+  const earlier =
+    checkpointSec === undefined
+      ? null
+      : await findEarlier(world.host, repository, { ...task, start, saved, heartbeat: heartbeatOf(context) });
+  const keeper =
+    checkpointSec === undefined
+      ? null
+      : new CheckpointKeeper(repository, task, start, world.host, checkpointSec, earlier?.carried ?? null);
+  keeping.keeper = keeper;
   const found = newFindings();
   // What is to be set up first may change what is guarded.
   const guarding = task.setup.length > 0 ? null : startGuard(world.home, repository);
@@ -87,18 +114,26 @@ async function run(
   };
   if ('reason' in opened) return ended(opened, null);
   const { worktree, environment } = opened;
-  const work = new AttemptAtWork(bench, repository, worktree, task, environment, found, stage, guarding);
+  const means = [guarding, keeper, earlier] as const;
+  const work = new AttemptAtWork(bench, repository, worktree, task, environment, found, stage, ...means);
   let trouble: WorkstreamTrouble | null;
   try {
     trouble = await work.work();
   } catch (error) {
-    if (!(error instanceof Interrupted) || error.stop !== 'canceled') throw error;
+    if (!(error instanceof Interrupted)) throw error;
+    // Another start has its place: what this one wrote is wanted by nobody.
+    if (error.stop === 'forsaken') await keeper?.remove(false);
+    if (error.stop !== 'canceled') throw error;
     trouble = { reason: 'canceled' };
+    await keeper?.close();
     await work.capture(`${task.attempt}.canceled`);
   }
   stage('close');
+  if (keeper !== null && keeper.trouble !== null)
+    found.notes.push(`the last checkpoint could not be taken: ${keeper.trouble}`);
   if (trouble?.reason !== 'capture-failed') await work.close();
   const end = ended(trouble, worktree.base);
+  await keeper?.remove(true);
   if (trouble?.reason !== 'canceled') return end;
   rmSync(result, { force: true }); // a canceled attempt has no result that could be wanted again
   throw new CancelledFailure('CANCELLED', [end]);
@@ -219,6 +254,10 @@ function ledgerOf(
   if (!moved.ok) throw new Error(`BUG: a new patch cannot become ${to}: ${moved.refusal.reason}`);
   return moved.entry;
 }
+
+/** What the start before told last. */
+const heartbeatOf = ({ info }: Context): WorkstreamHeartbeat | null =>
+  (info.heartbeatDetails as WorkstreamHeartbeat | null | undefined) ?? null;
 
 const scheduleOf = ({ workflowExecution, activityId, scheduledTimestampMs }: Info): string =>
   `${workflowExecution?.runId}/${activityId}/${scheduledTimestampMs}`;

@@ -25,6 +25,8 @@ export interface CallRequest {
   readonly environment: ToolEnvironment;
   /** What it may cost; null: whatever it costs. */
   readonly maxUsd: number | null;
+  /** It goes on with what a call wrote that was lost. */
+  readonly goesOn: boolean;
 }
 
 /** Standard input of our commands is empty: a shell that becomes the tool opens the prompt as its own. */
@@ -36,7 +38,7 @@ const MAX_FAILURE = 300;
 
 /** Calls the tool once. What it says of its work is kept in its log and believed in nothing. */
 export async function callTool(bench: Bench, worktree: OwnWorktree, request: CallRequest): Promise<ToolCall> {
-  const { tool, prompt, files, timeoutSec, round, environment, maxUsd } = request;
+  const { tool, prompt, files, timeoutSec, round, environment, maxUsd, goesOn } = request;
   const { path: root, scratch } = worktree;
   const command = commandFor(tool, { prompt, files, root, scratch, timeoutSec });
   const stdin = command.stdin === null ? null : command.env['PLANWRIGHT_PROMPT_FILE']!;
@@ -57,7 +59,8 @@ export async function callTool(bench: Bench, worktree: OwnWorktree, request: Cal
       shell: false,
       cwd: root,
       environment,
-      env: command.env,
+      // For tools that read no prompt.
+      env: goesOn ? { ...command.env, PLANWRIGHT_GOES_ON: '1' } : command.env,
       timeoutSec: command.timeoutSec,
       number: round,
     },

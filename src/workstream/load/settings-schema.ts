@@ -18,6 +18,7 @@ import { DEFAULT_BREAKER_LIMITS } from '../breaker.js';
 import { DEFAULT_CONSTRAINTS } from '../constraints.js';
 import { DEFAULT_FIX_LIMITS } from '../fix-loop.js';
 import { conflictFields } from '../../plan/load/step-types/conflicts.js';
+import { DEFAULT_CHECKPOINT_SEC, MAX_CHECKPOINT_SEC, ON_WORKER_LOST } from '../checkpoints.js';
 import { CAPABILITIES } from '../workstream.js';
 
 const SECTION = 'an object';
@@ -74,6 +75,8 @@ export const settingsDocument = z.looseObject(
       default_tool: filledText(100).default('aider'),
       worker_timeout_seconds: seconds().default(300),
       tool_timeout_seconds: seconds().default(600),
+      on_worker_lost: oneOf(ON_WORKER_LOST).default('restart'),
+      checkpoint_seconds: whole(1, MAX_CHECKPOINT_SEC).default(DEFAULT_CHECKPOINT_SEC),
       state_db: text().optional(),
       log_level: text().optional(),
     }),

@@ -79,3 +79,16 @@ export const promptWithErrors = (
     'Your change is in the files already. These checks fail; mend them without undoing the work:',
     ...errors.map(({ code, message }) => `- ${code}: ${message}`),
   ].join('\n');
+
+const MAX_NAMED = 20;
+
+/** Returns the prompt of a call that goes on where an earlier one was cut off with its machine. */
+export const promptToGoOn = (prompt: string, paths: readonly string[]): string =>
+  [
+    prompt,
+    '',
+    'This was begun before, and broken off when the machine at work on it was lost. What had been written by then is in the files',
+    'already, some of it perhaps half. Look at it and go on from there; do not begin again:',
+    ...paths.slice(0, MAX_NAMED).map((path) => `- ${path}`),
+    ...(paths.length > MAX_NAMED ? [`- and ${paths.length - MAX_NAMED} more`] : []),
+  ].join('\n');

@@ -4,10 +4,15 @@
 import * as z from 'zod';
 import { executableTests } from '../../../workstream/acceptance.js';
 import { DEFAULT_FIX_LIMITS } from '../../../workstream/fix-loop.js';
+import {
+  DEFAULT_CHECKPOINT_SEC,
+  MAX_CHECKPOINT_SEC,
+  ON_WORKER_LOST,
+} from '../../../workstream/checkpoints.js';
 import { meansOf, packMeans } from '../../../workstream/means.js';
 import type { WorkstreamId } from '../../plan.js';
 import { quote, quoteAll } from '../../quote.js';
-import { amount, filledText, flag, texts, whole } from '../fields.js';
+import { amount, filledText, flag, oneOf, texts, whole } from '../fields.js';
 import { attemptFields, commandFields, everyStep, MAX_TIMER_SEC } from '../schema.js';
 import { attemptsOf } from './attempts.js';
 import { NO_PROCESS, stepType } from './step-type.js';
@@ -41,6 +46,14 @@ const schema = z.looseObject({
           .nullable()
           .describe('What its calls may cost together.')
           .default(null),
+        on_worker_lost: oneOf(ON_WORKER_LOST)
+          .describe(
+            'When its worker is lost in the middle: begin again, or go on from what had been written, on whatever worker.',
+          )
+          .default('restart'),
+        checkpoint_sec: whole(1, MAX_CHECKPOINT_SEC)
+          .describe('Seconds between two looks at what has been written, with "continue".')
+          .default(DEFAULT_CHECKPOINT_SEC),
         dry_run: flag().describe('Say what would be done, and call no tool.').default(false),
       },
       { error: 'an object such as {"prompt": "Fix the tests", "files_scope": ["src/"]}' },
@@ -64,7 +77,12 @@ export const workstream = stepType({
     const input = document.with;
     // Taken in only here: a plan without workstreams needs none of it.
     const { defaultSettings } = await import('../../../workstream/load/load-settings.js');
-    const settings = { ...defaultSettings(), tools: { [input.tool]: NO_SETTINGS } };
+    const defaults = defaultSettings();
+    const execution = {
+      ...defaults.execution,
+      ...{ on_worker_lost: input.on_worker_lost, checkpoint_seconds: input.checkpoint_sec },
+    };
+    const settings = { ...defaults, execution, tools: { [input.tool]: NO_SETTINGS } };
     const means = meansOf(settings, [input.tool], []);
     const { executable, prose } = executableTests(input.acceptance_tests);
     if (prose.length > 0) {
