@@ -4,7 +4,7 @@
  */
 import type { Fate } from '../landing/landing.js';
 import type { Json } from '../plan/plan.js';
-import { countsOf, whyOf } from './landing-details.js';
+import { countsOf, haltText, whyOf } from './landing-details.js';
 import type { LandingReport } from './landing-api.js';
 
 /** A query answers with less than 2 MiB, all steps together; most of what is here is read once, by the report. */
@@ -18,7 +18,7 @@ export function landingOutputs(report: LandingReport): Readonly<Record<string, J
     state: fate.kind,
     at,
     tree: 'proof' in fate ? fate.proof.tree : null,
-    reason: whyOf(fate).slice(0, MAX_WHY) || null,
+    reason: whyNotLanded(fate, halt).slice(0, MAX_WHY) || null,
   }));
   const runs = gateRuns.map(({ gate, tree, patches: held, result, startedAt, endedAt }) => {
     return { gate, tree, patches: held, result, startedAt, endedAt };
@@ -52,14 +52,24 @@ export function whyNotAll(
   const good: Fate['kind'] = branch === '' ? 'approved' : 'landed';
   const bad = Object.entries(fates).filter(([, { fate }]) => fate.kind !== good && fate.kind !== 'withdrawn');
   if (bad.length + missing.length === 0 && halt === null) return null;
+  // What stopped the landing is said once, before the patches that are not there for another reason.
+  const stopped = halt === null ? [] : [haltText(halt)];
+  const own = bad.filter(([, { fate }]) => halt === null || !isHeldUp(fate));
   const all = [
-    ...bad.map(([workstream, { fate }]) => `${workstream}: ${whyOf(fate) || fate.kind}`),
-    ...missing.map((workstream) => `${workstream}: has no patch`),
+    ...own.map(([workstream, { fate }]) => `${workstream}: ${whyOf(fate) || fate.kind}`),
+    ...missing.map((workstream) => `${workstream}: brought no patch that may land`),
   ];
   const shown = all.slice(0, 3);
   const more = all.length > shown.length ? [`and ${all.length - shown.length} more`] : [];
-  return [countsOf(fates), ...shown, ...more].filter(Boolean).join('; ').slice(0, 1000);
+  return [countsOf(fates), ...stopped, ...shown, ...more].filter(Boolean).join('; ').slice(0, 1000);
 }
+
+/** Says whether it is the landing's own end that keeps a patch from the branch. */
+const isHeldUp = ({ kind }: Fate): boolean => kind === 'held' || kind === 'approved';
+
+/** A patch that passed its gates has nothing against it: what stopped the landing is why it is not there. */
+const whyNotLanded = (fate: Fate, halt: LandingReport['halt']): string =>
+  fate.kind === 'approved' && halt !== null ? haltText(halt) : whyOf(fate);
 
 /** Returns as many of the last as fit. */
 function newest<T>(all: readonly T[], chars: number): readonly T[] {

@@ -359,7 +359,7 @@ describe('landing that begins at once', () => {
   test('says of what waits for a workstream that failed that it is blocked', async () => {
     const handle = await engine.start(await setOf({ 'a-fails': [], b: ['a-fails'], c: [] }, { landing }));
     await expect(handle.result()).rejects.toMatchObject({
-      cause: { message: expect.stringContaining('1 landed; ws-a-fails: has no patch') },
+      cause: { message: expect.stringContaining('1 landed; ws-a-fails: brought no patch that may land') },
     });
     expect(shop.branch).toBe('landed:base+ws-c');
   });

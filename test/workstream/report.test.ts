@@ -89,6 +89,13 @@ test('a patch that landed says more than a tool that succeeded', () => {
   expect(fateOf(aWorkstream('ws-x', { patch: null }))).toBe('no change');
 });
 
+test('each workstream is counted once: a refused patch is in quarantine, and not failed besides', () => {
+  const refused = aWorkstream('ws-x', { state: 'failed', patch: aPatch('quarantined') });
+  const report = aReport({ workstreams: [refused] });
+  expect(totalsOf(report, START)).toMatchObject({ workstreams: 1, quarantined: 1, failed: 0 });
+  expect(reportMarkdown(report, START)).toContain('| 1 in 1 wave |');
+});
+
 test('lengths of time read well', () => {
   expect([400, 12_300, 185_000, 7_260_000].map(duration)).toEqual(['0.4 s', '12 s', '3 m 5 s', '2 h 1 m']);
 });

@@ -6,8 +6,11 @@ import { refusalText } from '../../workstream/patch-rules.js';
 import type { GiveUp } from '../../workstream/fix-loop.js';
 import type { WorkstreamTrouble } from './api.js';
 
-const some = (texts: readonly string[], all: number): string =>
-  `${texts.slice(0, 3).join('; ')}${all > 3 ? `; and ${all - 3} more` : ''}`;
+const some = (texts: readonly string[], all: number, most = 3): string =>
+  `${texts.slice(0, most).join('; ')}${all > most ? `; and ${all - most} more` : ''}`;
+
+/** Each of them is something that a person has to put right. */
+const SHOWN_DIFFERENCES = 6;
 
 /** Says a trouble for a person. */
 export function troubleText(trouble: WorkstreamTrouble): string {
@@ -19,10 +22,11 @@ export function troubleText(trouble: WorkstreamTrouble): string {
       const what = some(
         differences.map(({ text }) => text),
         differences.length + omitted,
+        SHOWN_DIFFERENCES,
       );
       const who =
         together.length === 0 ? '' : ` (it may have been ${together.join(' or ')}: at work at the same time)`;
-      return `outside its work tree, while it worked: ${what}${who}`;
+      return `outside its work tree, while it worked: ${what}${who}; nothing of that was put back: undo what is not yours`;
     }
     case 'worktree-replaced':
       return `the work tree was tampered with: ${trouble.detail}`;

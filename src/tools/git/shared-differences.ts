@@ -10,7 +10,8 @@ export interface OwnChange {
 }
 
 /**
- * Returns what differs, sorted by name.
+ * Returns what differs: first what can run programs, then what moved history, then files; each sorted by name. Only the
+ * first are shown and kept, so that what does harm later must not hide behind a hundred files.
  *
  * @param own - changes of ours between the two, oldest first
  */
@@ -42,7 +43,41 @@ export function sharedDifferences(
   const moved = new Set(
     found.flatMap(({ kind, name }) => (kind === 'ref' ? [name] : kind === 'head' ? ['HEAD'] : [])),
   );
-  return found.filter(({ kind, name }) => kind !== 'reflog' || !moved.has(name));
+  return found
+    .filter(({ kind, name }) => kind !== 'reflog' || !moved.has(name))
+    .sort((one, other) => harmOf(one) - harmOf(other)); // stable: names stay in order
+}
+
+/** Settings by which a git command of the person's runs a program, takes in other settings, or talks to another place. */
+const RUNS_OR_REDIRECTS = [
+  /^core\.(askpass|attributesfile|editor|excludesfile|fsmonitor|gitproxy|hookspath|pager|sshcommand|worktree)$/,
+  /^(alias|credential|difftool|filter|guitool|include|includeif|man|mergetool|pager|remote|submodule|trailer|url)\./,
+  /^(diff|merge)\..+\.(command|driver|textconv)$/,
+  /^(diff\.external|gpg\.(.+\.)?program|interactive\.difffilter|sequence\.editor)$/,
+  /^of the person, /, // all settings of a file outside the repository
+];
+
+/** How early a person must see it; 0 comes first. */
+function harmOf({ kind, name }: Pick<Difference, 'kind' | 'name'>): number {
+  switch (kind) {
+    case 'hook':
+    case 'object':
+      return 0;
+    case 'config':
+      return RUNS_OR_REDIRECTS.some((pattern) => pattern.test(name.toLowerCase())) ? 0 : 2;
+    case 'git-file': // attributes, alternates, what makes the repository unreadable
+    case 'head':
+    case 'ref':
+      return 1;
+    case 'index':
+    case 'reflog':
+    case 'worktree':
+      return 2;
+    case 'checkout':
+      return 3;
+    default:
+      return kind satisfies never;
+  }
 }
 
 const isNewPatch = (key: string): boolean => /^ref refs\/planwright\/(patches|evidence)\/[^/]+\/./.test(key);

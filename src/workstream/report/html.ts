@@ -2,7 +2,7 @@
  * The report of a run of workstreams as one HTML file that needs nothing else: no script, no address, no font.
  */
 import { escape, timeDrawing, wavesDrawing } from './drawing.js';
-import { costText, duration, fateOf, totalsOf, workedMs, type SetReport } from './report.js';
+import { costText, counted, duration, fateOf, totalsOf, workedMs, type SetReport } from './report.js';
 
 const STYLE = `
 :root{color-scheme:light dark;--bg:#fbfbfa;--fg:#1d1d1f;--dim:#75757a;--line:#dcdcd8;--card:#fff;--good:#1a7f4b;--good-bg:#dff3e7;--bad:#b3261e;--bad-bg:#fbe4e2;--warn:#8a5a00;--warn-bg:#fdf0d5;--idle-bg:#ececea;--run:#1f5fbf;--run-bg:#e0ebfb}
@@ -34,7 +34,10 @@ export function reportHtml(report: SetReport, now: number): string {
   const totals = totalsOf(report, now);
   const { runId, state, branch, startedAt, endedAt } = report;
   const tiles: readonly (readonly [string, string])[] = [
-    [String(totals.workstreams), `workstreams in ${totals.waves} waves`],
+    [
+      String(totals.workstreams),
+      `${totals.workstreams === 1 ? 'workstream' : 'workstreams'} in ${counted(totals.waves, 'wave')}`,
+    ],
     [String(totals.landed), 'landed'],
     [String(totals.quarantined), 'quarantined'],
     [String(totals.failed), 'failed'],
@@ -101,7 +104,7 @@ export function reportHtml(report: SetReport, now: number): string {
         one.costUsd === null ? '–' : `$${one.costUsd.toFixed(2)}`,
         one.patch === null
           ? '–'
-          : `${one.patch.files} files<br>+${one.patch.insertions} −${one.patch.deletions}${one.patch.commit === null ? '' : `<br>${code(one.patch.commit.slice(0, 12))}`}`,
+          : `${counted(one.patch.files, 'file')}<br>+${one.patch.insertions} −${one.patch.deletions}${one.patch.commit === null ? '' : `<br>${code(one.patch.commit.slice(0, 12))}`}`,
         escape(one.reason ?? one.patch?.reason ?? ''),
       ]),
     ),

@@ -2,7 +2,16 @@
  * The report of a run of workstreams as Markdown.
  */
 import { TOOL_WAIT_WORDS } from '../../plan/tool-wait.js';
-import { costText, duration, fateOf, totalsOf, workedMs, type SetReport, type Totals } from './report.js';
+import {
+  costText,
+  counted,
+  duration,
+  fateOf,
+  totalsOf,
+  workedMs,
+  type SetReport,
+  type Totals,
+} from './report.js';
 
 /** Returns the text of `UET_EXECUTION_REPORT.md`. */
 export function reportMarkdown(report: SetReport, now: number): string {
@@ -28,7 +37,7 @@ function headLines(report: SetReport, totals: Totals): string[] {
   const { branch, base, tip, startedAt, endedAt } = report;
   const { landed, quarantined, failed, blocked, canceled } = totals;
   const facts: readonly (readonly [string, string])[] = [
-    ['Workstreams', `${totals.workstreams} in ${totals.waves} waves`],
+    ['Workstreams', `${totals.workstreams} in ${counted(totals.waves, 'wave')}`],
     ['Landed', `${landed}${branch === null ? '' : ` on ${code(branch)}`}`],
     ['Quarantined', String(quarantined)],
     ['Failed', String(failed)],
@@ -65,7 +74,7 @@ const workstreamTable = (report: SetReport, now: number): string[] =>
       one.costUsd === null ? '–' : `$${one.costUsd.toFixed(2)}`,
       one.patch === null
         ? '–'
-        : `${one.patch.files} files, +${one.patch.insertions} −${one.patch.deletions}${one.patch.commit === null ? '' : ` ${code(one.patch.commit.slice(0, 12))}`}`,
+        : `${counted(one.patch.files, 'file')}, +${one.patch.insertions} −${one.patch.deletions}${one.patch.commit === null ? '' : ` ${code(one.patch.commit.slice(0, 12))}`}`,
       text(one.reason ?? one.patch?.reason ?? ''),
     ]),
   );

@@ -125,7 +125,8 @@ export function totalsOf(report: SetReport, now: number): Totals {
     succeeded: count(({ state }) => state === 'succeeded'),
     landed: count(({ patch }) => patch?.state === 'committed'),
     quarantined: count(({ patch }) => patch?.state === 'quarantined'),
-    failed: count(({ state }) => state === 'failed'),
+    // One whose patch is in quarantine is counted there: the numbers add up.
+    failed: count((one) => fateOf(one) === 'failed'),
     blocked: count(({ state }) => state === 'blocked'),
     canceled: count(({ state }) => state === 'canceled'),
     waves: Math.max(0, ...workstreams.map(({ wave }) => wave)),
@@ -152,6 +153,9 @@ export function duration(ms: number): string {
   if (whole < 3600) return `${Math.floor(whole / 60)} m ${whole % 60} s`;
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} m`;
 }
+
+/** A number and what is counted: `1 file`, `3 files`. */
+export const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
 
 /** What became of a workstream, in one word: a patch that landed says more than a tool that succeeded. */
 export function fateOf({ state, patch }: ReportedWorkstream): string {

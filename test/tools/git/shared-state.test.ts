@@ -195,6 +195,20 @@ describe('no difference is', () => {
   });
 });
 
+test('what can run programs is told before all else, however many files were written', () => {
+  const written = Array.from({ length: 50 }, (_, at) => [`checkout /me/${String(at)}.txt`, 'new']);
+  const after: Record<string, string> = {
+    ...(Object.fromEntries(written) as Record<string, string>),
+    ...{ 'config user.name': 'x', 'config core.fsmonitor': 'x', 'config filter.lfs.clean': 'x' },
+    ...{ 'hook pre-push': 'x', 'ref refs/heads/main': 'b', 'index /me': 'x' },
+  };
+  const names = sharedDifferences({ 'ref refs/heads/main': 'a' }, after).map(({ name }) => name);
+  expect(names.slice(0, 7)).toEqual([
+    ...['core.fsmonitor', 'filter.lfs.clean', 'pre-push'],
+    ...['refs/heads/main', 'user.name', '/me', '/me/0.txt'],
+  ]);
+});
+
 test('a look changes nothing, and keeps no value of the configuration', async () => {
   const { given, repo } = await world();
   repo.git('config', 'remote.origin.url', 'https://user:token@host/x');
