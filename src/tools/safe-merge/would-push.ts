@@ -4,6 +4,7 @@
 import { withObjects } from '../git/objects.js';
 import { examine } from './examine.js';
 import { landingProblem } from './land-locally.js';
+import { refuseLfs } from './lfs.js';
 import { mergeOf } from './merge-record.js';
 import { finishedMerge, planned } from './push-plan.js';
 import { overtaken, unfit } from './push-stops.js';
@@ -38,6 +39,7 @@ export async function wouldPush(context: Context): Promise<Finding> {
       to: result,
     });
     if (obstacle !== null) throw unfit([obstacle]);
+    if (result !== tips.remote) await refuseLfs(context, objects, tips.remote, result);
     const would = [
       ...(result === tips.remote ? [] : [`push ${short(result)} to ${remote.name}/${target.branch}`]),
       ...(result === from ? [] : [`bring ${target.branch} here to ${short(result)}`]),

@@ -118,3 +118,44 @@ describe('where it cannot get at a content', () => {
     expectHealthy(path);
   });
 });
+
+describe('contents that only this side has are not on its server', () => {
+  beforeEach(() => {
+    const bin = box.folder();
+    writeFileSync(join(bin, 'git-lfs'), '#!/bin/sh\ncat\n', { mode: 0o755 });
+    vi.stubEnv('PATH', `${bin}:${process.env['PATH']}`);
+  });
+
+  /** Here a content was added in one commit and taken out again in the next: only the history has it. */
+  function passing(): Clones {
+    const made = behind();
+    made.mine.commit('mine', { 'm.bin': pointer(3), 'm.txt': 'm\n' });
+    made.mine.commit('not after all', { 'm.bin': null });
+    return made;
+  }
+
+  test('even if the last commit has them no more, they are not pushed', async () => {
+    const made = passing();
+    const before = [snapshot(made.mine.path), snapshot(made.remote.path)];
+    const outcome = await drive({ root: made.mine.path });
+    expect(outcome.steps['guarded_push']).toMatchObject({ state: 'failed', code: 2 });
+    expect(outcome.said).toMatch(/lfs_not_pushed: [\s\S]*"m\.bin"[\s\S]*git pull --no-rebase origin main/);
+    expect([snapshot(made.mine.path), snapshot(made.remote.path)]).toEqual(before);
+  });
+
+  test('a dry run says so, too', async () => {
+    const made = passing();
+    const outcome = await drive({ root: made.mine.path, variables: { DRY_RUN: '1' } });
+    expect(outcome.steps['guarded_push']).toMatchObject({ state: 'failed', code: 2 });
+    expect(outcome.said).toContain('lfs_not_pushed');
+  });
+
+  test('what is only of the other side is followed, and other files are pushed', async () => {
+    const made = behind();
+    made.mine.commit('mine', { 'm.txt': 'version https://somewhere.else/\n' });
+    const outcome = await drive({ root: made.mine.path });
+    expect(outcome.state, outcome.said).toBe('succeeded');
+    expect(made.mine.read('b.bin')).toBe(pointer(2));
+    expect(made.remote.git('show', 'main:m.txt')).toBe('version https://somewhere.else/');
+  });
+});
