@@ -6,7 +6,8 @@ import { resolve } from 'node:path';
 import type { Problem } from '../plan/load/diagnostics.js';
 import { failureOf } from '../plan/load/load-file.js';
 import type { FileKind, Told } from '../plan/load/migrate/migrate-text.js';
-import { loadPlanText, readPlanText } from './load.js';
+import { readInputText } from '../os/input-text.js';
+import { loadPlanText } from './load.js';
 
 export interface MigrateOptions {
   /** Relative to `cwd`. */
@@ -58,7 +59,7 @@ async function draftOf(file: string, cwd: string): Promise<Draft> {
   });
   let before: string;
   try {
-    before = await readPlanText(resolve(cwd, file));
+    before = await readInputText(resolve(cwd, file));
   } catch (error) {
     const why = failureOf(file, error);
     return refused([{ ...why, severity: 'error', file, line: 0, column: 0, path: [], hint: null }]);
@@ -106,7 +107,7 @@ async function replace(path: string, { before, text }: Draft): Promise<void> {
     } finally {
       await handle.close();
     }
-    if ((await readPlanText(file)) !== before)
+    if ((await readInputText(file)) !== before)
       throw new Error(`"${path}" was changed meanwhile: migrate it again`);
     await rename(draft, file);
   } catch (error) {

@@ -138,6 +138,12 @@ test('a job that depends on itself is refused', async () => {
   ]);
 });
 
+test('a job that is too long for the server is refused before it is queued', async () => {
+  expect(lines(await load(shortForm({ instructions: 'x'.repeat(600_000) })))).toEqual([
+    expect.stringMatching(/job "ws-paint-001": it has 60\d{4} bytes; a job may have 524288; put/),
+  ]);
+});
+
 test('a job that says nothing of what to do is refused', async () => {
   const { files: _, instructions: __, ...rest } = shortForm() as { files: unknown; instructions: unknown };
   expect(lines(await load(rest))).toEqual([

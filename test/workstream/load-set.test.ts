@@ -93,6 +93,15 @@ describe('a file', () => {
     ]);
   });
 
+  test('with more than the server takes in one piece is refused, before a run waits for it for ever', async () => {
+    const found = await errors({ 'ws-a.json': bundle('ws-a', { tasks: ['x'.repeat(200_000)] }) });
+    expect(found).toEqual([
+      expect.stringMatching(
+        /: its tasks, paths and acceptance tests have 2\d{5} bytes together; they may have 131072; put/,
+      ),
+    ]);
+  });
+
   test('may open with a byte order mark', async () => {
     const set = await loadTexts({ 'ws-a.json': `\ufeff${JSON.stringify(bundle('ws-a'))}` });
     expect(set.malformed).toEqual([]);
@@ -102,10 +111,17 @@ describe('a file', () => {
 describe('keys that a bundle does not have', () => {
   test('are warned of, but for "doc_id" and those that open with "_"', async () => {
     const found = await warnings({
-      'ws-a.json': bundle('ws-a', { doc_id: 'D', _comment_x: '…', prioritty: 'x', steps: [] }),
+      'ws-a.json': bundle('ws-a', {
+        doc_id: 'D',
+        _comment_x: '…',
+        prioritty: 'x',
+        constructor: 1,
+        steps: [],
+      }),
     });
     expect(found.map((line) => line.replace(/^.*warning: /, ''))).toEqual([
       'workstream "ws-a": unknown key "prioritty" is ignored; did you mean "priority"?',
+      expect.stringContaining('unknown key "constructor" is ignored'),
       'workstream "ws-a": "steps" is not read; its "tasks" are what the tool is given; the order of workstreams is in "depends_on"',
     ]);
   });

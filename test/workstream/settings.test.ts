@@ -85,6 +85,15 @@ test('an unknown key is warned of; "interactive" is, too', async () => {
   ]);
 });
 
+test('a tool that takes its prompt by argument must say by which: else it would be called without one', async () => {
+  const tool = (args: string) =>
+    load(`tools: { paint: { executable: /bin/paint, prompt: argument${args} } }`);
+  expect((await tool('')).lines).toEqual([
+    'config.yaml:1:51: error: "paint": its prompt goes by argument, and none of its "args" says where; write "{prompt}" among them: args: ["{prompt}"]',
+  ]);
+  expect((await tool(', args: ["--do={prompt}"]')).lines).toEqual([]);
+});
+
 test('a tool of one’s own is any command', async () => {
   const { settings } = await load(
     'tools:\n  robot: {executable: ./robot.sh, args: ["--in", "{promptFile}"], prompt: file, timeout_seconds: 9}\n',

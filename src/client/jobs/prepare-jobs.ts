@@ -13,7 +13,7 @@ import { quote } from '../../plan/quote.js';
 import type { BreakerLimits } from '../../workstream/breaker.js';
 import { toolsOf, type Tools } from '../../workstream/tool/registry.js';
 import { PlanError, PlanwrightError } from '../errors.js';
-import { readPlanText } from '../load.js';
+import { readInputText } from '../../os/input-text.js';
 import { settingsInForce } from '../workstreams/settings-file.js';
 import { contentHash } from './content-hash.js';
 import { noSuch, retryPolicyOf, rulesOf, type JobPolicy } from './policy.js';
@@ -59,7 +59,7 @@ export async function prepareFiles(files: readonly string[], options: PrepareOpt
   const { tools } = means;
   const paths = (await Promise.all(files.map((file) => filesAt(resolve(cwd, file))))).flat();
   const shown = paths.map((path) => relative(cwd, path) || path);
-  const readText = (file: string): Promise<string> => readPlanText(resolve(cwd, file));
+  const readText = (file: string): Promise<string> => readInputText(resolve(cwd, file));
   return prepared(await loadJobs({ files: shown, readText, tools }), shown[0] ?? '', means, options);
 }
 

@@ -14,6 +14,7 @@ import { readSource } from '../../plan/load/source.js';
 import type { Source } from '../../plan/load/source-text.js';
 import type { Json } from '../../plan/plan.js';
 import { harmless, quote, quoteAll, show } from '../../plan/quote.js';
+import { utf8Length } from '../../plan/utf8.js';
 import type { Tools } from '../../workstream/tool/registry.js';
 import { TOOLS_WITHOUT_ADAPTER, type Job } from '../job.js';
 import { isSensitive } from '../sensitive.js';
@@ -136,6 +137,7 @@ function readDocument(
   const job = jobOf(read.data, raw);
   checkTools(findings, job, base, subject, tools);
   checkJob(findings, job, base, subject);
+  checkSize(findings, raw, base, subject);
   return { job, document: raw as Readonly<Record<string, Json>> };
 }
 
@@ -191,6 +193,16 @@ function checkTools(findings: Findings, job: Job, base: Path, subject: string, t
   check(job.tool, ['tool'], job.command === null, 'the tool');
   if (job.retryPolicy?.kind === 'escalate')
     check(job.retryPolicy.tool, ['metadata', 'retry_policy'], true, 'the tool of "retry_policy",');
+}
+
+/** A job is sent as a whole, and the server takes 2 MB in one piece; ids, paths and the plan made of it go along. */
+const MAX_BYTES = 512 * 1024;
+
+function checkSize(findings: Findings, raw: unknown, path: Path, subject: string): void {
+  const bytes = utf8Length(JSON.stringify(raw));
+  if (bytes <= MAX_BYTES) return;
+  const message = `${subject}: it has ${bytes} bytes; a job may have ${MAX_BYTES}`;
+  findings.add({ code: 'too-large', path, message, hint: 'put long texts into a file and name it' });
 }
 
 function checkJob(findings: Findings, job: Job, base: Path, subject: string): void {

@@ -9,6 +9,7 @@ import { quote, quoteAll } from '../../plan/quote.js';
 import { DEFAULT_BREAKER_LIMITS } from '../breaker.js';
 import { DEFAULT_FIX_LIMITS, type FixLimits, type StepLimits } from '../fix-loop.js';
 import type { WorkstreamSettings } from '../settings.js';
+import { ADAPTERS } from '../tool/adapters.js';
 import { toolsOf, type ToolSettings } from '../tool/registry.js';
 import { settingsDocument, type SettingsDocument } from './settings-schema.js';
 
@@ -70,6 +71,7 @@ function checkTools(document: SettingsDocument, findings: Findings): void {
       });
     }
   }
+  checkPrompts(document, settings, findings);
   const names = new Set<string>();
   document.gates.forEach(({ name }, at) => {
     if (names.has(name)) {
@@ -81,6 +83,24 @@ function checkTools(document: SettingsDocument, findings: Findings): void {
     }
     names.add(name);
   });
+}
+
+/** A tool that nobody tells what to do would do nothing, and say that it is done. */
+function checkPrompts(document: SettingsDocument, { tools }: WorkstreamSettings, findings: Findings): void {
+  const own = Object.values(toolsOf(tools, null)).filter(
+    ({ name }) => !ADAPTERS.some((one) => one.name === name),
+  );
+  for (const { name, prompt, more, env } of own) {
+    if (prompt !== 'argument') continue;
+    if ([...more, ...Object.values(env)].some((text) => /\{prompt(File)?\}/.test(text))) continue;
+    const section = Object.hasOwn(document.tools, name) ? 'tools' : 'tool_config';
+    findings.add({
+      code: 'bad-value',
+      path: [section, name, 'prompt'],
+      message: `${quote(name)}: its prompt goes by argument, and none of its "args" says where`,
+      hint: 'write "{prompt}" among them: args: ["{prompt}"]',
+    });
+  }
 }
 
 function settingsOf(document: SettingsDocument): WorkstreamSettings {

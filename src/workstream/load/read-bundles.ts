@@ -7,6 +7,7 @@ import { schemaVersionFault } from '../../plan/load/schema-version.js';
 import { readSource } from '../../plan/load/source.js';
 import type { Source } from '../../plan/load/source-text.js';
 import { harmless, quote, show } from '../../plan/quote.js';
+import { utf8Length } from '../../plan/utf8.js';
 import type { Workstream } from '../workstream.js';
 import type { LoadSetRequest } from './load-set.js';
 import { bundleDocument } from './schema.js';
@@ -81,11 +82,11 @@ export async function readBundles(
 }
 
 /** Keys that mean something elsewhere, and what becomes of them here. */
-const ELSEWHERE: Readonly<Record<string, string>> = {
-  steps: 'its "tasks" are what the tool is given; the order of workstreams is in "depends_on"',
-  execution_steps: 'its "tasks" are what the tool is given',
-  acceptance_criteria: 'write commands into "acceptance_tests"',
-};
+const ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  ['steps', 'its "tasks" are what the tool is given; the order of workstreams is in "depends_on"'],
+  ['execution_steps', 'its "tasks" are what the tool is given'],
+  ['acceptance_criteria', 'write commands into "acceptance_tests"'],
+]);
 
 function readBundle(
   raw: unknown,
@@ -117,7 +118,27 @@ function readBundle(
       hint: 'write "depends_on"',
     });
   }
-  return read.success && !findings.hasErrors ? workstreamOf(read.data) : null;
+  if (!read.success) return null;
+  const workstream = workstreamOf(read.data);
+  checkSize(workstream, base, findings, subject);
+  return findings.hasErrors ? null : workstream;
+}
+
+/** A step as it is sent to a worker: what the server does not take would leave the run waiting for ever. */
+const MAX_BYTES = 128 * 1024;
+
+function checkSize(
+  { tasks, capabilityPayload, filesScope, filesCreate, acceptanceTests }: Workstream,
+  path: readonly (string | number)[],
+  findings: Findings,
+  subject: string,
+): void {
+  const sent = [tasks, capabilityPayload.prompt, filesScope, filesCreate, acceptanceTests];
+  const bytes = utf8Length(JSON.stringify(sent));
+  if (bytes <= MAX_BYTES) return;
+  const message = `${subject}: its tasks, paths and acceptance tests have ${bytes} bytes together; they may have ${MAX_BYTES}`;
+  const hint = 'put long texts into a file of the repository and name it in the tasks';
+  findings.add({ code: 'too-large', path, message, hint });
 }
 
 /** `doc_id` and keys that open with "_" are other people's notes: passed over unless asked to be strict. */
@@ -133,7 +154,7 @@ function addUnknown(
       Object.entries(raw).filter(([key]) => key !== 'doc_id' && !key.startsWith('_')),
     );
     addUnknownKeys(findings, known, KNOWN, base, `${subject}: `, (key) =>
-      ELSEWHERE[key] === undefined ? null : { code: 'unknown-key', ...passedOver(key) },
+      !ELSEWHERE.has(key) ? null : { code: 'unknown-key', ...passedOver(key) },
     );
     return;
   }
@@ -146,4 +167,4 @@ function addUnknown(
 }
 
 const passedOver = (key: string) =>
-  ({ severity: 'warning', message: `${quote(key)} is not read`, hint: ELSEWHERE[key]! }) as const;
+  ({ severity: 'warning', message: `${quote(key)} is not read`, hint: ELSEWHERE.get(key)! }) as const;

@@ -1,8 +1,9 @@
 /**
  * Reads bundle files from disk: the one module of workstreams that does.
  */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readInputText } from '../../os/input-text.js';
 import { covers } from '../scope.js';
 import { loadSet, type LoadedSet } from './load-set.js';
 
@@ -35,7 +36,7 @@ export async function readSet({
         .map((entry) => join(path, entry.name))
         .sort()
     : [path];
-  return loadSet({ files, strict, readText: (file) => readFile(file, 'utf8') });
+  return loadSet({ files, strict, readText: readInputText });
 }
 
 /** Returns the folder of bundles for a repository. */
