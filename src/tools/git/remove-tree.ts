@@ -5,16 +5,19 @@ import { chmod, rm } from 'node:fs/promises';
 import { listBelow } from './odd-files.js';
 import { fileBytes } from './path-bytes.js';
 
+// A program that was told to end may still write something for a moment.
+const ALL = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 } as const;
+
 /** Removes a directory, also one with directories in it that may not be written to. */
 export async function removeTree(path: string): Promise<void> {
   try {
-    await rm(path, { recursive: true, force: true });
+    await rm(path, ALL);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
     await chmod(path, 0o700);
     for (const entry of await listBelow(path, '.', { mends: true })) {
       if (entry.isDirectory) await chmod(fileBytes(path, entry.path), 0o700);
     }
-    await rm(path, { recursive: true, force: true });
+    await rm(path, ALL);
   }
 }
