@@ -23,6 +23,7 @@ import {
 } from '../src/workflows/landing-api.js';
 import { GATED, HELD_OUT_FROM, hundred } from '../test/landing/hundred.js';
 import { serialTruth } from '../test/landing/world.js';
+import { slotSeconds, slotText } from './landing-timeline.js';
 import { workerSec } from './processor.js';
 import { Planwright } from './programs.js';
 
@@ -104,6 +105,8 @@ async function land(
       `${gateRuns} gate runs of ${(runMs / 1000).toFixed(2)} s; ${dropped.length} innocents dropped, ${wrong.length} bad ones landed; ` +
       `processor time of the worker ${(workerSec(ours.home) - cpu).toFixed(0)} s; load ${loadavg()[0]!.toFixed(1)}`,
   );
+  const history = await client.workflow.getHandle(landingId(name)).fetchHistory();
+  console.log(`  slot-seconds: ${slotText(slotSeconds(history, policy.slots))}`);
   return { perMinute: (landed.length / seconds) * 60, gateRuns };
 }
 
