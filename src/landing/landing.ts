@@ -160,12 +160,7 @@ export interface Landing {
   gateRuns: number;
 }
 
-/** What a landing queue is told. */
-export type LandingEvent =
-  | { readonly kind: 'enqueued'; readonly patches: readonly Landable[] }
-  /** A workstream has ended without a patch. */
-  | { readonly kind: 'absent'; readonly patch: PatchId; readonly outcome: 'nothing-to-land' | 'failed' }
-  | { readonly kind: 'closed' }
+export type MergeAnswer =
   | {
       readonly kind: 'merged';
       readonly candidate: number;
@@ -178,7 +173,17 @@ export type LandingEvent =
       readonly candidate: number;
       readonly patch: PatchId;
       readonly conflict: Conflict;
-    }
+    };
+
+/** What a landing queue is told. */
+export type LandingEvent =
+  | { readonly kind: 'enqueued'; readonly patches: readonly Landable[] }
+  /** A workstream has ended without a patch. */
+  | { readonly kind: 'absent'; readonly patch: PatchId; readonly outcome: 'nothing-to-land' | 'failed' }
+  | { readonly kind: 'closed' }
+  | MergeAnswer
+  /** Of merges one on top of the other, from the lowest up to the first that conflicted. */
+  | { readonly kind: 'merged-in-a-row'; readonly answers: readonly MergeAnswer[] }
   /** `error`: the gate could not be run or did not end in time. Gates that are not named were not run. */
   | {
       readonly kind: 'gated';
@@ -202,6 +207,8 @@ export type LandingCommand =
       readonly candidate: number;
       readonly onto: CommitId;
       readonly patches: readonly PatchId[];
+      /** Each on top of the one before, the first on that of the command itself; left out: none. */
+      readonly above?: readonly { readonly candidate: number; readonly patches: readonly PatchId[] }[];
     }
   /** Merge this patch all the same: its conflicts are to be resolved. Asked of the first in line alone. */
   | {

@@ -13,6 +13,8 @@ export interface Policy {
   readonly minUse: number;
   /** The same for merges, which cost next to nothing: a tree that is made by then need not be waited for. */
   readonly minMergeUse: number;
+  /** The most merges, one on top of the other, that are asked for at once; left out: one. */
+  readonly mergesInRow?: number;
   /**
    * Runs start in rounds: a round is over, and the next begins, when no more than this many of its runs are under way. A
    * stream without rounds would be just as quick, but when a patch turns out bad, all that was started above it while it
@@ -41,6 +43,7 @@ export const DEFAULT_POLICY: Policy = {
   maxBatch: 1,
   minUse: 0.64,
   minMergeUse: 0.2,
+  mergesInRow: 8,
   stragglers: 0,
   minBatchGood: 0.6,
   redsNeeded: 4,

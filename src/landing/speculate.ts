@@ -26,12 +26,14 @@ export function speculate(landing: Landing): LandingCommand[] {
     landing.isRoundOpen = true;
     landing.round += 1;
   }
+  const rows: Rows = new Map();
   const futures: Future[] = [{ context: landing.candidates[landing.root]!, index: 0, chance: 1 }];
   while (futures.length > 0) {
     const { context, index, chance } = takeLikeliest(futures);
     if (chance < Math.min(policy.minUse, policy.minMergeUse)) break; // the first in line is worth 1, so something is always worked on
+    if (context.state.kind !== 'merged' && !rows.has(context.id)) continue;
     const unit = landing.line[index] ?? formUnit(landing);
-    if (unit === undefined || context.state.kind !== 'merged') continue;
+    if (unit === undefined) continue;
     if (!canStandOn(landing, unit, context)) {
       futures.push({ context, index: index + 1, chance });
       continue;
@@ -39,12 +41,8 @@ export function speculate(landing: Landing): LandingCommand[] {
     let candidate = childOf(landing, context.id, unit.id);
     if (candidate === undefined) {
       candidate = addCandidate(landing, context.id, unit);
-      commands.push({
-        kind: 'merge',
-        candidate: candidate.id,
-        onto: context.state.commit,
-        patches: unit.patches,
-      });
+      const begun = addMerge(rows, context, candidate, policy.mergesInRow ?? 1);
+      if (begun !== null) commands.push(begun);
     }
     const good = chanceOf(landing, candidate);
     // What decides the first in line, and the second look at a red tree, wait for no round.
@@ -57,11 +55,37 @@ export function speculate(landing: Landing): LandingCommand[] {
       free -= 1;
       commands.push(run);
     }
-    if (candidate.state.kind === 'merged')
+    if (candidate.state.kind === 'merged' || rows.has(candidate.id))
       futures.push({ context: candidate, index: index + 1, chance: chance * good });
     futures.push({ context, index: index + 1, chance: chance * (1 - good) });
   }
   return commands;
+}
+
+type MergeCommand = Extract<LandingCommand, { kind: 'merge' }>;
+/** Merges that this call asks for and that may have more on top, by the candidate that is their uppermost. */
+type Rows = Map<number, { readonly command: MergeCommand; readonly above: Above[] }>;
+type Above = NonNullable<MergeCommand['above']>[number];
+
+/** Has a candidate made: on top of a row of merges, or by a command of its own, which is returned. */
+function addMerge(
+  rows: Rows,
+  context: Candidate,
+  { id, patches }: Candidate,
+  most: number,
+): MergeCommand | null {
+  const below = rows.get(context.id);
+  if (below !== undefined) {
+    below.above.push({ candidate: id, patches });
+    rows.delete(context.id);
+    if (below.above.length + 1 < most) rows.set(id, below);
+    return null;
+  }
+  if (context.state.kind !== 'merged') throw new Error('BUG: a merge is asked for onto what is not there');
+  const above: Above[] = [];
+  const command: MergeCommand = { kind: 'merge', candidate: id, onto: context.state.commit, patches, above };
+  if (most > 1) rows.set(id, { command, above });
+  return command;
 }
 
 const isSuspect = (landing: Landing, candidate: Candidate): boolean => {

@@ -4,7 +4,7 @@
  * What lands is what the serial queue would land that takes one patch at a time; working ahead only makes it quicker.
  */
 import { finishMove, startMove, startOver } from './branch.js';
-import { childOf, parentOf, raiseRoot } from './candidates.js';
+import { childOf, descendantsOf, parentOf, raiseRoot } from './candidates.js';
 import { chanceOf } from './chance.js';
 import { decide, leaveOut, replaceUnit } from './decide.js';
 import { confirmedRed, isGreen, recordResults, redsOn, treeOf } from './gates.js';
@@ -15,6 +15,7 @@ import type {
   Landing,
   LandingCommand,
   LandingEvent,
+  MergeAnswer,
   PatchId,
   Proof,
   Unit,
@@ -49,10 +50,12 @@ function takeIn(landing: Landing, event: LandingEvent, commands: LandingCommand[
       landing.closed = true;
       break;
     case 'merged':
-    case 'conflicted': {
-      takeInMerge(landing, event);
+    case 'conflicted':
+      takeInMerges(landing, [event]);
       break;
-    }
+    case 'merged-in-a-row':
+      takeInMerges(landing, event.answers);
+      break;
     case 'gated': {
       const run = landing.runs[event.run];
       if (run === undefined) break; // stopped meanwhile
@@ -84,10 +87,16 @@ function takeIn(landing: Landing, event: LandingEvent, commands: LandingCommand[
   }
 }
 
-function takeInMerge(
-  landing: Landing,
-  event: Extract<LandingEvent, { kind: 'merged' | 'conflicted' }>,
-): void {
+function takeInMerges(landing: Landing, answers: readonly MergeAnswer[]): void {
+  for (const answer of answers) takeInMerge(landing, answer);
+  // What was to stand on a conflict was not made, and is forgotten.
+  for (const { candidate } of answers) {
+    const above = descendantsOf(landing, candidate).filter(({ state }) => state.kind === 'merging');
+    for (const { id } of above) delete landing.candidates[id];
+  }
+}
+
+function takeInMerge(landing: Landing, event: MergeAnswer): void {
   const wasResolving = landing.resolving?.includes(event.candidate) ?? false;
   if (wasResolving) landing.resolving = landing.resolving!.filter((id) => id !== event.candidate);
   const candidate = landing.candidates[event.candidate];

@@ -168,12 +168,16 @@ export interface MergeTask {
   readonly root: string;
   readonly onto: string;
   readonly patches: readonly LandingPatch[];
+  /** To be merged on top of that, one after the other; left out: none. */
+  readonly above?: readonly (readonly LandingPatch[])[];
   /** Seconds since 1970, for the commits: the same each time the task is tried. */
   readonly atSec: number;
 }
-export type MergeDone =
+export type MergeOutcome =
   | { readonly kind: 'merged'; readonly commit: string; readonly tree: string }
   | { readonly kind: 'conflicted'; readonly patch: string; readonly conflict: Conflict };
+/** `above`: what came of those on top, up to the first that conflicted. */
+export type MergeDone = MergeOutcome & { readonly above?: readonly MergeOutcome[] };
 
 export interface ResolveTask {
   readonly runId: string;

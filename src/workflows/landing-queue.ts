@@ -205,12 +205,16 @@ export class LandingQueue {
     candidate,
     onto,
     patches,
+    above = [],
   }: Extract<Doing, { kind: 'merge' }>): Promise<LandingEvent | null> {
     const { runId, step, root } = this.input;
+    const named = (ids: readonly string[]): LandingPatch[] => ids.map((id) => this.#patches.get(id)!);
     try {
-      const wanted = patches.map((id) => this.#patches.get(id)!);
-      const task = { runId, step, root, onto, patches: wanted, atSec: nowSec() };
-      return { ...(await gitActivities(this.input).mergeForLanding(task)), candidate };
+      const onTop = above.length === 0 ? {} : { above: above.map((one) => named(one.patches)) };
+      const task = { runId, step, root, onto, patches: named(patches), ...onTop, atSec: nowSec() };
+      const { above: done = [], ...first } = await gitActivities(this.input).mergeForLanding(task);
+      const answers = done.map((one, at) => ({ ...one, candidate: above[at]!.candidate }));
+      return { kind: 'merged-in-a-row', answers: [{ ...first, candidate }, ...answers] };
     } catch (error) {
       if (isCancellation(error)) return null;
       const conflict = { kind: 'failed', files: [], with: [], detail: messageOf(error) } as const;

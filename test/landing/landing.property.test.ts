@@ -56,6 +56,7 @@ const randomPolicy: fc.Arbitrary<Policy> = fc.record({
   maxBatch: fc.integer({ min: 1, max: 5 }),
   minUse: fc.double({ min: 0.1, max: 1, noNaN: true }),
   minMergeUse: fc.double({ min: 0.05, max: 1, noNaN: true }),
+  mergesInRow: fc.integer({ min: 1, max: 8 }),
   stragglers: fc.nat({ max: 3 }),
   minBatchGood: fc.constant(0.3),
   redsNeeded: fc.integer({ min: 2, max: 4 }),

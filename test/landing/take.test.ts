@@ -5,6 +5,7 @@ import {
   type Landable,
   type Landing,
   type LandingCommand,
+  type MergeAnswer,
 } from '../../src/landing/landing.js';
 import { countsText, landingCounts, patchesAtWork } from '../../src/landing/counts.js';
 import { landingOrder } from '../../src/landing/order.js';
@@ -36,10 +37,17 @@ class Queue {
     this.log.push(...commands);
     const answers = commands.flatMap((command) => {
       if (command.kind !== 'merge') return [];
-      const commit = [command.onto, ...command.patches].join('+');
-      return this.tell({ kind: 'merged', candidate: command.candidate, commit, tree: commit });
+      return this.tell({ kind: 'merged-in-a-row', answers: this.merge(command) });
     });
     return [...commands, ...answers];
+  }
+
+  merge({ onto, above = [], ...first }: Extract<LandingCommand, { kind: 'merge' }>): MergeAnswer[] {
+    let commit = onto;
+    return [first, ...above].map(({ candidate, patches }) => {
+      commit = [commit, ...patches].join('+');
+      return { kind: 'merged', candidate, commit, tree: commit };
+    });
   }
 
   /** Ends the run on a tree. */
@@ -75,6 +83,36 @@ describe('a landing queue', () => {
   test('gates later patches on the expected tip while the first is still running', () => {
     const queue = new Queue(['a', 'b', 'c']);
     expect(queue.running()).toEqual(['base+a+b+c:lint,unit', 'base+a+b:lint,unit', 'base+a:lint,unit']);
+  });
+
+  test('asks for merges in a row, and goes on beside one that conflicts without asking for it again', () => {
+    const landing = newLanding({ ...POLICY, mergesInRow: 4 }, { commit: 'base', tree: 'base' }, true);
+    const asked = (commands: readonly LandingCommand[]): string[] =>
+      commands.flatMap((command) => {
+        if (command.kind !== 'merge') return [];
+        const units = [command, ...(command.above ?? [])].map(({ patches }) => patches.join('+'));
+        return [`${command.onto}: ${units.join(', ')}`];
+      });
+    const patches = ['a', 'b', 'c', 'd', 'e'].map((id) => patch(id));
+    const first = take(landing, { kind: 'enqueued', patches });
+    expect(asked(first)).toEqual(['base: a, b, c, d']);
+    const row = first.find((command) => command.kind === 'merge')!;
+    const conflict = { kind: 'content', files: ['f'], with: [], detail: '' } as const;
+    const answers: MergeAnswer[] = [
+      { kind: 'merged', candidate: row.candidate, commit: 'base+a', tree: 'base+a' },
+      { kind: 'conflicted', candidate: row.above![0]!.candidate, patch: 'b', conflict },
+    ];
+    const next = take(landing, { kind: 'merged-in-a-row', answers });
+    expect(asked(next)).toEqual(['base+a: c, d, e']);
+    expect(next.filter(({ kind }) => kind === 'run-gates')).toMatchObject([{ tree: 'base+a' }]);
+  });
+
+  test('asks for one merge after the other where rows are unknown', () => {
+    const { mergesInRow, ...before } = POLICY;
+    expect(mergesInRow).toBeGreaterThan(1);
+    const landing = newLanding(before, { commit: 'base', tree: 'base' }, true);
+    const commands = take(landing, { kind: 'enqueued', patches: [patch('a'), patch('b')] });
+    expect(commands).toMatchObject([{ kind: 'merge', patches: ['a'], above: [] }]);
   });
 
   test('moves the branch as far as it is green, one move at a time', () => {

@@ -9,6 +9,7 @@ import {
   type Landing,
   type LandingCommand,
   type LandingEvent,
+  type MergeAnswer,
   type Resolution,
 } from '../../src/landing/landing.js';
 import type { Policy } from '../../src/landing/policy.js';
@@ -126,7 +127,8 @@ export function live(setting: Setting): Day {
   const carryOut = (command: LandingCommand): void => {
     switch (command.kind) {
       case 'merge': {
-        later(wobble(times.mergeSec), () => merged(truth, command));
+        const count = 1 + (command.above?.length ?? 0);
+        later(wobble(times.mergeSec * count), () => merged(truth, command));
         break;
       }
       case 'run-gates': {
@@ -211,14 +213,21 @@ export function live(setting: Setting): Day {
 
 function merged(truth: Truth, command: Extract<LandingCommand, { kind: 'merge' }>): LandingEvent {
   let commit = command.onto;
-  for (const patch of command.patches) {
-    if (conflictsWith(truth, commit, patch)) {
-      const conflict = { kind: 'content', files: ['f'], with: [], detail: '' } as const;
-      return { kind: 'conflicted', candidate: command.candidate, patch, conflict };
+  const answers: MergeAnswer[] = [];
+  for (const { candidate, patches } of [command, ...(command.above ?? [])]) {
+    for (const patch of patches) {
+      if (conflictsWith(truth, commit, patch)) {
+        const conflict = { kind: 'content', files: ['f'], with: [], detail: '' } as const;
+        return {
+          kind: 'merged-in-a-row',
+          answers: [...answers, { kind: 'conflicted', candidate, patch, conflict }],
+        };
+      }
+      commit += `+${patch}`;
     }
-    commit += `+${patch}`;
+    answers.push({ kind: 'merged', candidate, commit, tree: commit });
   }
-  return { kind: 'merged', candidate: command.candidate, commit, tree: commit };
+  return { kind: 'merged-in-a-row', answers };
 }
 
 /** The text of whoever resolves conflicts is as good as the patch is. */

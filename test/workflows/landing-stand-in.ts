@@ -18,6 +18,7 @@ import type {
   GatesTask,
   LandingActivities,
   MergeDone,
+  MergeOutcome,
   MergeTask,
   MoveDone,
   MoveTask,
@@ -170,7 +171,20 @@ export class Shop {
 
 const treeOf = (commit: string): string => commit.replace(/^landed:/, '');
 
-function merged({ onto, patches }: MergeTask): MergeDone {
+function merged({ onto, patches, above = [] }: MergeTask): MergeDone {
+  const done: MergeOutcome[] = [];
+  let at = onto;
+  for (const unit of [patches, ...above]) {
+    const one = mergedOne(at, unit);
+    done.push(one);
+    if (one.kind === 'conflicted') break;
+    at = one.commit;
+  }
+  const [first, ...others] = done;
+  return { ...first!, above: others };
+}
+
+function mergedOne(onto: string, patches: MergeTask['patches']): MergeOutcome {
   let tree = treeOf(onto);
   for (const { id } of patches) {
     if (id.includes('conflicts')) {

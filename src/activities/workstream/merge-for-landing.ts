@@ -4,12 +4,17 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/activity';
-import { integratePatches, type PatchConflict, type PatchToMerge } from '../../tools/git/integrate-patch.js';
+import {
+  integratePatches,
+  type Integrated,
+  type PatchConflict,
+  type PatchToMerge,
+} from '../../tools/git/integrate-patch.js';
 import { holdMerge, releaseMerges } from '../../tools/git/held-merges.js';
 import { withObjects } from '../../tools/git/objects.js';
 import { moveRefs, readRef } from '../../tools/git/refs.js';
 import { gitIn, line, openRepository, type Repository } from '../../tools/git/repository.js';
-import type { LandingActivities } from '../../workflows/landing-api.js';
+import type { LandingActivities, LandingPatch, MergeOutcome } from '../../workflows/landing-api.js';
 import { MachineTrouble } from '../machine-trouble.js';
 import type { WorkstreamWorld } from './start-line.js';
 
@@ -17,24 +22,40 @@ type World = Pick<WorkstreamWorld, 'home'>;
 
 /** Returns the activity `mergeForLanding`. May run twice: it makes the same commits. */
 export function mergeForLandingIn({ home }: World): LandingActivities['mergeForLanding'] {
-  return async ({ runId, step, root, onto, patches, atSec }) => {
-    const wanted = patches.map(({ patchId, commit }) => ({ id: patchId, commit }));
+  return async ({ runId, step, root, onto, patches, above = [], atSec }) => {
+    const units = [patches, ...above];
+    const wanted = units.flat().map(({ patchId, commit }) => ({ id: patchId, commit }));
     const repository = await openRepository(root);
-    const merged = await mergeInto(home, repository, {
-      onto,
-      patches: wanted,
-      atSec,
-      keepAs: null,
-    });
-    if (merged.kind === 'merged') {
-      await holdMerge(repository, runId, step, merged.commit);
-      return merged;
+    const merged = await withObjects(repository, await scratchFolder(home), (objects) =>
+      integratePatches(objects, onto, wanted, atSec),
+    );
+    const outcomes = outcomesOf(units, merged);
+    // The uppermost holds those below it.
+    const made = outcomes.flatMap((one) => (one.kind === 'merged' ? [one.commit] : []));
+    if (made.length > 0) await holdMerge(repository, runId, step, made.at(-1)!);
+    const [first, ...others] = outcomes;
+    return { ...first!, ...(others.length > 0 ? { above: others } : {}) };
+  };
+}
+
+/** What came of each unit, up to the first that conflicted. */
+function outcomesOf(units: readonly (readonly LandingPatch[])[], merged: Integrated): MergeOutcome[] {
+  const outcomes: MergeOutcome[] = [];
+  let count = 0;
+  for (const patches of units) {
+    count += patches.length;
+    const last = merged.steps[count - 1];
+    if (last !== undefined) {
+      outcomes.push({ kind: 'merged', ...last });
+      continue;
     }
+    if (merged.kind === 'merged') throw new Error('BUG: merging left patches out');
     // The queue knows patches by their workstreams.
     const patch = patches.find(({ patchId }) => patchId === merged.patch)?.id ?? merged.patch;
     const { kind, files, detail } = merged.conflict;
-    return { kind: 'conflicted', patch, conflict: { kind, files, detail, with: [] } };
-  };
+    return [...outcomes, { kind: 'conflicted', patch, conflict: { kind, files, detail, with: [] } }];
+  }
+  return outcomes;
 }
 
 /** Returns the activity `releaseMerges`. May run twice: then there is nothing left to do. */

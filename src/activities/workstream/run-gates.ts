@@ -49,16 +49,17 @@ async function runGates(world: WorkstreamWorld, task: GatesTask, context: Contex
     cancellation: context.cancellationSignal,
   };
   const repository = await openRepository(root);
-  const found = line(
-    await gitIn(repository, ['rev-parse', '--verify', '--end-of-options', `${commit}^{tree}`]),
-  );
+  // Its own name each time: another start may be at work on the same tree.
+  const [answer] = await Promise.all([
+    gitIn(repository, ['rev-parse', '--verify', '--end-of-options', `${commit}^{tree}`]),
+    removeLost(world.home, repository, task),
+  ]);
+  const found = line(answer);
   if (found !== tree)
     throw ApplicationFailure.nonRetryable(
       `commit ${commit} has tree ${found}, not ${tree}`,
       'NotWhatIsGated',
     );
-  // Its own name each time: another start may be at work on the same tree.
-  await removeLost(world.home, repository, task);
   const id = `${PREFIX}${tree.slice(0, 12)}-${randomBytes(6).toString('hex')}`;
   const owner = { run: runId, step: task.step, attempt: context.info.attempt };
   const worktree = await openOwnWorktree(repository, {
@@ -87,8 +88,11 @@ async function runGates(world: WorkstreamWorld, task: GatesTask, context: Contex
       return gates.slice(0, 1).map(({ name }) => ({ gate: name, result: 'error', startedAt, endedAt, tail }));
     }
     const results: Result[] = [];
+    // As git has just laid it out: until something of a person's has run in it there is nothing to look for.
+    let isTouched = task.setup.length > 0;
     for (const { name, command, timeoutSec, blocking } of gates) {
-      await ensureTree(worktree, tree);
+      if (isTouched) await ensureTree(worktree, tree);
+      isTouched = true;
       const check: CheckTask = { step: 'runtime', name, line: command, timeoutSec, blocking };
       const { result, errors, attempt } = await runCheck(bench, worktree, check, 1, environment);
       const { startedAt, endedAt } = attempt;
@@ -107,7 +111,7 @@ const RESULTS = { passed: 'green', failed: 'red', error: 'error' } as const;
 
 /** What the gate before changed is taken back: each runs on exactly the tree. */
 async function ensureTree(worktree: OwnWorktree, tree: string): Promise<void> {
-  await bringBack(worktree, tree, () => false);
+  if ((await bringBack(worktree, tree, () => false)).length === 0) return;
   const snapshot = await takeSnapshot(worktree, () => false);
   await snapshot.discard();
   if (snapshot.tree !== tree) throw new MachineTrouble(`the work tree is ${snapshot.tree}, not ${tree}`);

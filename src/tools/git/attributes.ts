@@ -3,7 +3,7 @@
  *
  * They are the target's, not those of whatever is checked out: the result depends on commits alone.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import type { Objects } from './objects.js';
 import { bytesFromPath, fields, fileBytes, pathFromBytes } from './path-bytes.js';
 import { listTree, readBlob, type TreeEntry } from './tree.js';
@@ -31,6 +31,12 @@ export async function useAttributes(objects: Objects, entries: readonly TreeEntr
     await writeFile(target, await readBlob(objects, id, MAX_BYTES));
   }
   return files.length > 0;
+}
+
+/** Takes them away again: those of another commit come. */
+export async function forgetAttributes({ attributes }: Objects): Promise<void> {
+  await rm(attributes, { recursive: true });
+  await mkdir(attributes);
 }
 
 /** Trees can be made by hand: `..` and `.git` in them are git's own nightmare, and not going to be ours. */

@@ -1,6 +1,9 @@
 /**
  * Making a merge commit, and who makes it.
  */
+import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { GitFailure } from './call.js';
 import type { Objects } from './objects.js';
 import { gitIn, line, type Repository } from './repository.js';
@@ -63,4 +66,47 @@ export async function writeCommit(objects: Pick<Objects, 'git'>, commit: NewComm
     },
   });
   return line(answer);
+}
+
+/** A commit as git stores it, with the name that git gives to it. */
+export interface CommitObject {
+  readonly id: string;
+  readonly text: string;
+}
+
+/** Returns what `writeCommit` would write, for `writeCommits`. Names of people must be as git leaves them. */
+export function newCommit({ tree, parents, message, people, atSec }: NewCommit): CommitObject {
+  const by = ({ name, email }: Person): string => `${name} <${email}> ${atSec} +0000`;
+  const head = [
+    `tree ${tree}`,
+    ...parents.map((parent) => `parent ${parent}`),
+    `author ${by(people.author)}`,
+    `committer ${by(people.committer)}`,
+  ];
+  const text = `${head.join('\n')}\n\n${message}`;
+  const format = tree.length === 40 ? 'sha1' : 'sha256';
+  const id = createHash(format)
+    .update(`commit ${Buffer.byteLength(text)}\0`)
+    .update(text)
+    .digest('hex');
+  return { id, text };
+}
+
+/** Writes commits, by one git for all of them. Safe to run twice. */
+export async function writeCommits(objects: Objects, commits: readonly CommitObject[]): Promise<void> {
+  const fresh = [...new Map(commits.map((commit) => [commit.id, commit])).values()];
+  if (fresh.length === 0) return;
+  const files = await Promise.all(
+    fresh.map(async ({ id, text }) => {
+      const file = join(objects.directory, `commit-${id}`);
+      await writeFile(file, text);
+      return file;
+    }),
+  );
+  const answer = await objects.git(['hash-object', '-t', 'commit', '-w', '--no-filters', '--stdin-paths'], {
+    input: files.map((file) => `${file}\n`).join(''),
+  });
+  const written = line(answer).split('\n');
+  const at = fresh.findIndex(({ id }, index) => id !== written[index]);
+  if (at >= 0) throw new Error(`BUG: commit ${fresh[at]!.id} was written as ${written[at]}`);
 }

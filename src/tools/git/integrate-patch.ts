@@ -6,8 +6,9 @@
  * no ancestor by name; three commits without history, the base's tree below the other two, say the same.
  */
 import type { Conflict as LandingConflict } from '../../landing/landing.js';
+import { forgetAttributes, useAttributesOf } from './attributes.js';
 import { PLANWRIGHT } from './capture-patch.js';
-import { writeCommit, type People } from './commit.js';
+import { newCommit, writeCommit, writeCommits, type NewCommit, type People } from './commit.js';
 import { mergeTrees, type Conflict } from './merge-tree.js';
 import type { Objects } from './objects.js';
 import { line } from './repository.js';
@@ -19,10 +20,18 @@ export interface PatchToMerge {
   readonly commit: string;
 }
 
+/** What a patch was merged to. */
+export interface MergedPatch {
+  readonly tree: string;
+  readonly commit: string;
+}
+
+/** `steps`: each patch that was merged, in their order. */
 export type Integrated =
-  | { readonly kind: 'merged'; readonly tree: string; readonly commit: string }
+  | (MergedPatch & { readonly kind: 'merged'; readonly steps: readonly MergedPatch[] })
   | {
       readonly kind: 'conflicted';
+      readonly steps: readonly MergedPatch[];
       readonly patch: string;
       readonly conflict: PatchConflict;
       /** All of them, with the versions of each side. */
@@ -39,6 +48,8 @@ const PEOPLE: People = { author: PLANWRIGHT, committer: PLANWRIGHT };
 /**
  * Merges patches onto a commit, one after the other; each makes a commit. Safe to run twice: it makes the same commits.
  *
+ * Many are little more than one: what can be asked and written of all of them is, by one git.
+ *
  * @param onto - where the first goes
  * @param atSec - seconds since 1970, for the commits
  */
@@ -48,18 +59,45 @@ export async function integratePatches(
   patches: readonly PatchToMerge[],
   atSec: number,
 ): Promise<Integrated> {
-  let at = { tree: await treeOf(objects, onto), commit: onto };
-  for (const patch of patches) {
-    const base = await treeOf(objects, `${patch.commit}^1`);
-    const merged = await mergeWithBase(objects, base, at.tree, await treeOf(objects, patch.commit));
+  const names = [onto, ...patches.flatMap(({ commit }) => [`${commit}^1`, commit])];
+  // Of one alone the merge finds out by itself, and only if need be.
+  const isRow = patches.length > 1;
+  const [[ontoTree, ...trees], changesAttributes, hasAttributes] = await Promise.all([
+    treesOf(objects, names),
+    isRow && changeAttributes(objects, patches),
+    isRow ? useAttributesOf(objects, onto) : undefined,
+  ]);
+  const sides = patches.map((_, at) => sidesOf(trees[2 * at]!, trees[2 * at + 1]!));
+  let at: MergedPatch = { tree: ontoTree!, commit: onto };
+  const [first] = sides;
+  const begin = first === undefined ? [] : [oursOn(first, at.tree)];
+  await writeCommits(objects, [...sides.flatMap(({ ancestor, theirs }) => [ancestor, theirs]), ...begin]);
+  const steps: MergedPatch[] = [];
+  for (const [index, patch] of patches.entries()) {
+    const { ancestor, theirs } = sides[index]!;
+    const ours = oursOn(sides[index]!, at.tree);
+    // Those of the first are those of all, as long as none brings others.
+    const isKnown = index === 0 || !changesAttributes;
+    if (!isKnown) await forgetAttributes(objects);
+    const known = isKnown ? hasAttributes : undefined;
+    const merged = await mergeTrees(objects, [ancestor.id], ours.id, theirs.id, known);
     if (merged.kind === 'conflicts') {
       const { conflicts, tree } = merged;
-      return { kind: 'conflicted', patch: patch.id, conflict: summaryOf(conflicts), conflicts, tree };
+      return { kind: 'conflicted', steps, patch: patch.id, conflict: summaryOf(conflicts), conflicts, tree };
     }
-    at = { tree: merged.tree, commit: await takeInAs(objects, merged.tree, patch.id, at.commit, atSec) };
+    const taken = newCommit(takenIn(merged.tree, patch.id, at.commit, atSec));
+    const next = sides[index + 1];
+    await writeCommits(objects, [taken, ...(next === undefined ? [] : [oursOn(next, merged.tree)])]);
+    at = { tree: merged.tree, commit: taken.id };
+    steps.push(at);
   }
-  return { kind: 'merged', ...at };
+  return { kind: 'merged', ...at, steps };
 }
+
+const takenIn = (tree: string, patch: string, onto: string, atSec: number): NewCommit => ({
+  ...{ tree, parents: [onto], people: PEOPLE, atSec },
+  message: `Take in patch ${patch}\n`,
+});
 
 /** Makes the commit of a patch that was merged to this tree. */
 export const takeInAs = (
@@ -68,28 +106,55 @@ export const takeInAs = (
   patch: string,
   onto: string,
   atSec: number,
-): Promise<string> =>
-  writeCommit(objects, {
-    ...{ tree, parents: [onto], people: PEOPLE, atSec },
-    message: `Take in patch ${patch}\n`,
-  });
+): Promise<string> => writeCommit(objects, takenIn(tree, patch, onto, atSec));
 
-/** Merges two trees with a third as their ancestor. */
-async function mergeWithBase(
-  objects: Objects,
-  base: string,
-  ours: string,
-  theirs: string,
-): ReturnType<typeof mergeTrees> {
-  // The same at any time, so that no two merges of the same trees leave different commits behind.
-  const bare = (tree: string, parents: readonly string[]): Promise<string> =>
-    writeCommit(objects, { tree, parents, message: 'merge\n', people: PEOPLE, atSec: 0 });
-  const ancestor = await bare(base, []);
-  return mergeTrees(objects, [ancestor], await bare(ours, [ancestor]), await bare(theirs, [ancestor]));
+type Written = ReturnType<typeof newCommit>;
+interface Sides {
+  readonly ancestor: Written;
+  readonly theirs: Written;
+}
+
+/** The same at any time, so that no two merges of the same trees leave different commits behind. */
+const bare = (tree: string, parents: readonly string[]): Written =>
+  newCommit({ tree, parents, message: 'merge\n', people: PEOPLE, atSec: 0 });
+
+function sidesOf(base: string, patched: string): Sides {
+  const ancestor = bare(base, []);
+  return { ancestor, theirs: bare(patched, [ancestor.id]) };
+}
+
+const oursOn = ({ ancestor }: Sides, tree: string): Written => bare(tree, [ancestor.id]);
+
+/** Says whether one of the patches changes an attributes file: then it counts for those behind it. */
+async function changeAttributes(objects: Objects, patches: readonly PatchToMerge[]): Promise<boolean> {
+  const args = [
+    'diff-tree',
+    '--stdin',
+    '-m',
+    '-r',
+    '--name-only',
+    '--no-renames',
+    '--no-commit-id',
+    '--root',
+  ];
+  const input = patches.map(({ commit }) => `${commit}\n`).join('');
+  const env = { GIT_LITERAL_PATHSPECS: '0', GIT_GLOB_PATHSPECS: '1' };
+  const answer = await objects.git([...args, '--', '**/.gitattributes'], { input, env });
+  return answer.stdout.length > 0;
 }
 
 export async function treeOf(objects: Objects, commit: string): Promise<string> {
   return line(await objects.git(['rev-parse', '--verify', '--end-of-options', `${commit}^{tree}`]));
+}
+
+/** The same of many. */
+async function treesOf(objects: Objects, commits: readonly string[]): Promise<string[]> {
+  const input = commits.map((commit) => `${commit}^{tree}\n`).join('');
+  const answer = await objects.git(['cat-file', '--batch-check=%(objectname)'], { input });
+  const found = line(answer).split('\n');
+  const missing = found.findIndex((id) => !/^[0-9a-f]+$/.test(id));
+  if (missing >= 0) throw new Error(`there is no commit "${commits[missing]}" in this repository`);
+  return found;
 }
 
 const MAX_FILES = 50;

@@ -50,15 +50,19 @@ export async function isAncestor(objects: Objects, ancestor: string, descendant:
  *
  * A path that asks for a merge driver of somebody's own is a conflict when both sides changed it: we run no such
  * program, and merging it as text is what its author did not want.
+ *
+ * @param hasAttributes - says that the attributes files of `ours` are in place, and whether there are any; left out: they are
+ * looked for
  */
 export async function mergeTrees(
   objects: Objects,
   bases: readonly string[],
   ours: string,
   theirs: string,
+  hasAttributes?: boolean,
 ): Promise<Merged> {
-  const met = await meeting(objects, bases, ours, theirs);
-  const attributed = met.mayMerge && (await useAttributesOf(objects, ours));
+  const met = hasAttributes === false ? NOWHERE : await meeting(objects, bases, ours, theirs);
+  const attributed = met.mayMerge && (hasAttributes ?? (await useAttributesOf(objects, ours)));
   const drivers = attributed ? await foreignDrivers(objects, met.paths) : new Map<string, string>();
   const settings = [...new Set(drivers.values())].map((name) => [`merge.${name}.driver`, 'false'] as const);
   const args = ['merge-tree', '--write-tree', '-z', '--end-of-options', ours, theirs];
@@ -74,6 +78,9 @@ interface Meeting {
   /** Whether git may have to merge the content of a file: only then attributes count, and all of a tree is listed for them. */
   readonly mayMerge: boolean;
 }
+
+/** What there is to look at where there are no attributes. */
+const NOWHERE: Meeting = { paths: [], mayMerge: false };
 
 async function meeting(
   objects: Objects,

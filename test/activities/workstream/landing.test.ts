@@ -118,6 +118,30 @@ describe('patches of workstreams', () => {
     });
   });
 
+  test('are merged in a row, one on top of the other, up to the first that conflicts', async () => {
+    const [a, b] = [await patchOf('ws-a', 'echo 1 > src/x'), await patchOf('ws-b', 'echo 2 > src/b')];
+    const [c, d] = [await patchOf('ws-c', 'echo 3 > src/x'), await patchOf('ws-d', 'echo 4 > src/d')];
+    const row = await hall.act(hall.activities.mergeForLanding, {
+      ...{ runId: RUN, step: 'landing' as StepId, root: hall.repo.path, onto: hall.base },
+      ...{ patches: [a], above: [[b], [c], [d]], atSec: 1_700_000_000 },
+    });
+    const first = await merged(hall.base, a);
+    const second = await merged(first.commit, b);
+    expect(row).toEqual({
+      ...{ kind: 'merged', ...first },
+      above: [
+        { kind: 'merged', ...second },
+        { kind: 'conflicted', patch: 'ws-c', conflict: expect.objectContaining({ files: ['src/x'] }) },
+      ],
+    });
+    // The uppermost holds the one below it.
+    hall.repo.git('update-ref', '-d', `refs/planwright/landing/${RUN}/landing/${first.commit}`);
+    hall.repo.git('gc', '--quiet', '--prune=now');
+    expect(hall.repo.git('log', '--format=%H', `${hall.base}..${second.commit}`)).toBe(
+      `${second.commit}\n${first.commit}`,
+    );
+  });
+
   test('do not land on a branch that moved, or in a work tree with changes, or on a tree that was not tested', async () => {
     const a = await patchOf('ws-a', 'echo 1 > src/app.py');
     const to = await merged(hall.base, a);
@@ -260,6 +284,18 @@ describe('gates', () => {
     expect((await gates({ one: 'true' }, { setup: ['exit 9'] })).results).toMatchObject([
       { result: 'error', tail: 'setup "exit 9": exit code 9' },
     ]);
+  });
+
+  test('do not see what setting up has changed of the tree', async () => {
+    const { results } = await gates(
+      { one: 'test -f README.md && test -f cache/made && test ! -e junk' },
+      {
+        setup: [
+          'rm README.md && touch junk && mkdir cache && echo "*" > cache/.gitignore && touch cache/made',
+        ],
+      },
+    );
+    expect(results).toMatchObject([{ gate: 'one', result: 'green' }]);
   });
 
   test('are not run on another tree than was asked for', async () => {

@@ -71,6 +71,22 @@ describe('patches', () => {
     expectHealthy(given.repo.path);
   });
 
+  test('go by the attributes that those before them bring, and no longer by those they take away', async () => {
+    const given = await shopIn(box.folder(), { ...FILES, 'dir/.gitattributes': 'x.txt merge=ours\n' });
+    const by = 'a.txt merge=somebodys\n';
+    const brings = await patchOf(given, 'brings', {
+      '.gitattributes': by,
+      'a.txt': '1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n',
+    });
+    const takes = await patchOf(given, 'takes', { '.gitattributes': null }, brings.commit!);
+    const changes = await patchOf(given, 'changes', { 'a.txt': '0\n2\n3\n4\n5\n6\n7\n8\n9\n' });
+    const conflicted = await integrate(given, given.base, brings, changes);
+    expect(conflicted).toMatchObject({ kind: 'conflicted', patch: changes.id, steps: [{}] });
+    const merged = await integrate(given, given.base, brings, takes, changes);
+    expect(merged).toMatchObject({ kind: 'merged', steps: [{}, {}, { tree: merged.tree }] });
+    expect(given.repo.git('show', `${merged.tree}:a.txt`)).toBe('0\n2\n3\n4\n5\n6\n7\n8\n9\n10');
+  });
+
   test('whose base is not in the tip, but is there as another commit, conflict with nothing', async () => {
     const given = await shopIn(box.folder(), FILES);
     const first = await patchOf(given, 'first', { 'a.txt': '1\n2\n3\n4\nfive\n6\n7\n8\n9\n' });
