@@ -2,6 +2,7 @@
  * How the world talks to a run: names and shapes of its input, queries, updates and signals. Types and names
  * only, shared by the workflow and the client.
  */
+import type { FoundBy } from './attributes.js';
 import type { Plan, Priority, Reuse, StepId } from '../plan/plan.js';
 import type { PausedBy, RunHead, RunOrigin, StepRecord } from '../plan/record.js';
 import type { ConditionStep } from '../plan/run.js';
@@ -136,6 +137,8 @@ export interface LegInput {
   /** The execution of the run's own workflow: leases are held in its name. */
   readonly execution?: string;
   readonly report?: ReportWanted;
+  /** Left out for a run that was given no search attributes. */
+  readonly foundBy?: FoundBy;
 }
 
 /** What a leg returns, and a run that succeeded. A run that failed has the same two as the details of its failure. */

@@ -2,6 +2,7 @@
  * Runs a command step as an activity. Other kinds of steps have files of their own.
  */
 import { ActivityCancellationType, proxyActivities, type ActivityOptions } from '@temporalio/workflow';
+import type { FoundBy } from './attributes.js';
 import type { Activities, CommandTask } from '../activities/api.js';
 import type { CommandWork, Json, Plan, Priority, Step, StepId } from '../plan/plan.js';
 import type { RunOrigin } from '../plan/record.js';
@@ -27,6 +28,8 @@ export interface Surroundings {
   readonly leases: Readonly<Record<string, number>>;
   /** Events after which legs of runs below hand on. */
   readonly legEvents?: number;
+  /** What the run is found by in the server's lists. Left out: the namespace knows no attributes of ours. */
+  readonly foundBy?: FoundBy;
   /** Is told of each round of a repeated sub-plan. */
   readonly noteRound: (step: StepId, round: number) => void;
   /** How long was waited for them. */

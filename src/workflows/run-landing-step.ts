@@ -7,13 +7,12 @@ import {
   patched,
   rootCause,
   startChild,
-  workflowInfo,
 } from '@temporalio/workflow';
 import type { SearchAttributePair } from '@temporalio/common';
 import { DEFAULT_POLICY } from '../landing/policy.js';
 import type { LandingWork, Step } from '../plan/plan.js';
 import type { Outcome } from '../plan/step-state.js';
-import { BRANCH, PLAN_ID, REPOSITORY, RUN_STATE } from './attributes.js';
+import { BRANCH, PLAN_ID, REPOSITORY, RUN_STATE, type FoundBy } from './attributes.js';
 import { endOf } from './patches.js';
 import { LANDING_WORKFLOW, landingId, type LandingInput, type LandingReport } from './landing-api.js';
 import { workstreamsEnded } from './landing-news.js';
@@ -42,7 +41,7 @@ export async function runLandingStep(
   }
   const startedAt = Date.now();
   const outcome = await withinLimit(step, () =>
-    runChild(step, inputOf(step, work, base, around), started).then(
+    runChild(step, inputOf(step, work, base, around), around.foundBy, started).then(
       (report) => outcomeOf(report, work, withoutPatch(work, around)),
       failureOf,
     ),
@@ -71,7 +70,12 @@ function inputOf(step: Step, work: LandingWork, base: string, around: Surroundin
   };
 }
 
-async function runChild(step: Step, input: LandingInput, started: () => void): Promise<LandingReport> {
+async function runChild(
+  step: Step,
+  input: LandingInput,
+  foundBy: FoundBy | undefined,
+  started: () => void,
+): Promise<LandingReport> {
   const { branch, gates, workstreams, policy } = input;
   const child = await startChild<(input: LandingInput) => Promise<LandingReport>>(LANDING_WORKFLOW, {
     workflowId: landingId(input.runId, step.id),
@@ -82,7 +86,7 @@ async function runChild(step: Step, input: LandingInput, started: () => void): P
       `Gates: ${gates.map(({ name }) => `\`${name}\``).join(', ') || 'none'}, at most ${policy.slots} trees at once`,
       `Workstreams: ${workstreams.length}`,
     ].join('  \n'),
-    typedSearchAttributes: attributesFor(branch),
+    typedSearchAttributes: attributesFor(branch, foundBy),
     cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
   });
   started();
@@ -90,11 +94,9 @@ async function runChild(step: Step, input: LandingInput, started: () => void): P
 }
 
 /** Found by what its run is found by; a namespace that knows no attributes is given none. */
-function attributesFor(branch: string): SearchAttributePair[] {
-  const { typedSearchAttributes: ofRun } = workflowInfo();
-  const plan = ofRun.get(PLAN_ID);
-  if (plan === undefined) return [];
-  const repository = ofRun.get(REPOSITORY);
+function attributesFor(branch: string, foundBy: FoundBy | undefined): SearchAttributePair[] {
+  if (foundBy === undefined) return [];
+  const { plan, repository } = foundBy;
   return [
     { key: PLAN_ID, value: plan },
     { key: RUN_STATE, value: 'running' },

@@ -19,7 +19,7 @@ import { newRun } from '../plan/schedule.js';
 import { stepRecord } from '../plan/view.js';
 import { unpackPlan } from '../plan/wire.js';
 import { LEG_EVENTS, type LegInput, type RunEnd, type RunInput } from './api.js';
-import { FAILED_STEP, RUN_STATE } from './attributes.js';
+import { FAILED_STEP, foundBy, RUN_STATE } from './attributes.js';
 import { cancelNatively } from './cancel-natively.js';
 import { ChunkStore } from './chunks.js';
 import { judgeFor } from './judge.js';
@@ -39,7 +39,8 @@ const CHUNKS_LIMIT_MS = 120_000;
  * @throws ApplicationFailure of type `RunFailed` (benign) when the run failed; CancelledFailure when it was canceled
  */
 export async function runPlan(input: RunInput): Promise<RunEnd> {
-  const { workflowId, runId: execution, startTime } = workflowInfo();
+  const { workflowId, runId: execution, startTime, typedSearchAttributes } = workflowInfo();
+  const found = foundBy(typedSearchAttributes);
   const { origin, priority, legEvents = LEG_EVENTS, inherited = {} } = input;
   const createdAt = startTime.getTime();
   const outer = CancellationScope.current();
@@ -49,6 +50,7 @@ export async function runPlan(input: RunInput): Promise<RunEnd> {
       ...{ runId: workflowId, execution, leg: 0, origin, priority },
       ...{ createdAt, startedAt: createdAt, legEvents, inherited },
       ...(input.report === undefined ? {} : { report: input.report }),
+      ...(found === undefined ? {} : { foundBy: found }),
     },
     new ChunkStore(input.firstChunk, input.chunks),
     async (leg, text) => {
@@ -73,9 +75,12 @@ export async function runPlan(input: RunInput): Promise<RunEnd> {
 export async function continuePlan(input: LegInput): Promise<RunEnd> {
   const { runId, leg, origin, priority, createdAt, startedAt, legEvents } = input;
   const { inherited = {}, execution = '' } = input;
-  const report = input.report === undefined ? {} : { report: input.report };
+  const more = {
+    ...(input.report === undefined ? {} : { report: input.report }),
+    ...(input.foundBy === undefined ? {} : { foundBy: input.foundBy }),
+  };
   return run(
-    { runId, execution, leg, origin, priority, createdAt, startedAt, legEvents, inherited, ...report },
+    { runId, execution, leg, origin, priority, createdAt, startedAt, legEvents, inherited, ...more },
     new ChunkStore(input.firstChunk, input.chunks),
     async (part, text) => {
       const handOver = unpackHandOver(text);

@@ -49,11 +49,13 @@ export function neighboursOf(place: Place): Neighbours {
     },
     handOn: async (handOver) => {
       const chunks = chunksOf(packHandOver(handOver));
-      const { origin, createdAt, startedAt, priority, legEvents, inherited, execution, report } = place;
+      const { origin, createdAt, startedAt, priority, legEvents, inherited, execution, report, foundBy } =
+        place;
       const hasLeases = handOver.leases !== undefined || Object.keys(inherited).length > 0;
       const input: LegInput = {
         ...{ origin, runId, leg: leg + 1, createdAt, startedAt, priority, legEvents },
         ...(report === undefined ? {} : { report }),
+        ...(foundBy === undefined ? {} : { foundBy }),
         ...(hasLeases || leasesOf(handOver.plan).length > 0 ? { inherited, execution } : {}),
         chunks: chunks.length,
         firstChunk: chunks[0]!,
