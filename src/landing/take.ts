@@ -76,6 +76,7 @@ function takeIn(landing: Landing, event: LandingEvent, commands: LandingCommand[
       if (landing.move === null && event.commit !== landing.base.commit) startOver(landing, event, commands);
       break;
     case 'land-refused':
+      landing.approved = [...(landing.move?.patches ?? []), ...landing.approved];
       landing.move = null;
       halt(landing, { reason: 'landing-refused', detail: event.detail }, commands);
       break;

@@ -70,6 +70,7 @@ function draftsOf(record: RunRecord, beside: BesideRecord): readonly Draft<Happe
   const steps = new StepEvents(drafts, {
     runId: head.runId,
     stepOf,
+    stateOf: new Map(record.steps.map(({ id, state }) => [id, state])),
     manual: head.manual ?? [],
     live: beside.live,
     aborted: abort?.place ?? null,

@@ -8,14 +8,16 @@ import { causeText, failureExitCode, failureText } from './failure-words.js';
 import { addLeases } from './lease-events.js';
 import { attemptsSeen, type LiveAttempt } from './live.js';
 import type { ManualNote } from './by-hand.js';
+import { blockersOf, needText } from './needs.js';
 import type { Json, Retry, Step } from './plan.js';
-import type { Cause, StepRecord } from './record.js';
+import type { Cause, StepKind, StepRecord } from './record.js';
 import { retryDelayMs } from './retry-delay.js';
 
 /** What the events of a step are told by, beside its record. */
 export interface StepSurroundings {
   readonly runId: string;
   readonly stepOf: ReadonlyMap<string, Step>;
+  readonly stateOf: ReadonlyMap<string, StepKind>;
   readonly manual: readonly ManualNote[];
   readonly live: ReadonlyMap<string, LiveAttempt> | undefined;
   /** The place of the event that the run was aborted, or null. */
@@ -159,6 +161,7 @@ export class StepEvents {
         return this.#drafts.add('step_skipped', at, after, record.id, {
           step_id: record.id,
           ...causeData(record.cause),
+          ...this.#blocked(record),
         });
       }
       case 'canceled':
@@ -169,6 +172,14 @@ export class StepEvents {
       default:
         throw new Error(`BUG: step "${record.id}" is ${record.state}, and has an end`);
     }
+  }
+
+  /** Of a workstream that its condition held back: what it lacks, which says more. */
+  #blocked({ id, cause }: StepRecord): Readonly<Record<string, Json>> {
+    const { stepOf, stateOf } = this.#around;
+    const step = cause?.kind === 'condition' ? stepOf.get(id) : undefined;
+    const blockers = step === undefined ? [] : blockersOf(step, (on) => stateOf.get(on));
+    return blockers.length === 0 ? {} : { reason: needText(blockers) };
   }
 
   #afterAbort(record: StepRecord, after: readonly number[]): readonly number[] {

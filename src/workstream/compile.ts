@@ -25,12 +25,6 @@ export interface CompileOptions {
   readonly landing: Pick<LandingWork, 'gates' | 'slots' | 'maxBatch' | 'begins'>;
 }
 
-/** Returns the steps without whose success a workstream is blocked; of other steps none. */
-export const needsOf = ({ work, dependsOn }: Step): StepId[] => {
-  const above = new Set<string>(work.kind === 'workstream' ? work.startsWith : []);
-  return dependsOn.filter((on) => above.has(on));
-};
-
 export const LANDING_STEP = 'landing' as StepId;
 
 /**

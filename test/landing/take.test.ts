@@ -259,7 +259,9 @@ describe('a landing queue', () => {
     queue.gate('base+a', GREEN);
     queue.tell({ kind: 'land-refused', detail: 'protected' });
     queue.tell({ kind: 'enqueued', patches: [patch('c')] });
-    expect(['b', 'c'].map(queue.fate)).toEqual(['held', 'held']);
+    expect(['a', 'b', 'c'].map(queue.fate)).toEqual(['held', 'held', 'held']);
+    const why = { reason: 'landing-refused', detail: 'protected' };
+    expect(queue.log).toContainEqual({ kind: 'decided', patch: 'a', fate: { kind: 'held', why } });
     expect(isLandingOver(queue.landing)).toBe(true);
   });
 

@@ -128,7 +128,7 @@ export function live(setting: Setting): Day {
     switch (command.kind) {
       case 'merge': {
         const count = 1 + (command.above?.length ?? 0);
-        later(wobble(times.mergeSec * count), () => merged(truth, command));
+        later(wobble(times.mergeSec + (count - 1) * (times.mergeSec * 0.4)), () => merged(truth, command));
         break;
       }
       case 'run-gates': {

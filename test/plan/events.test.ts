@@ -199,6 +199,29 @@ test('steps that are skipped say which step stopped them, and come after it', ()
   });
 });
 
+test('a workstream that is held back by its condition says what it needs, and what became of that', () => {
+  // ws-a* ─► ws-b ─► ws-c      * fails
+  const needs = (on: string): Partial<Step> => ({
+    work: { kind: 'workstream', startsWith: [on] } as unknown as Step['work'],
+  });
+  const plan = aPlan([
+    aStep('ws-a'),
+    aStep('ws-b', ['ws-a'], needs('ws-a')),
+    aStep('ws-c', ['ws-b'], needs('ws-b')),
+  ]);
+  const cause = { kind: 'condition' } as const;
+  const steps = [
+    aStepRecord('ws-a', 'failed', { attempts: [failed(1, sec(1), sec(2))] }),
+    aStepRecord('ws-b', 'skipped', { cause }),
+    aStepRecord('ws-c', 'skipped', { cause }),
+  ];
+  const skipped = eventsOf(aRecord(plan, steps)).filter(({ event_type: type }) => type === 'step_skipped');
+  expect(skipped.map(({ data }) => data['reason'])).toEqual([
+    'needs "ws-a", which failed',
+    'needs "ws-b", which is blocked itself',
+  ]);
+});
+
 test('a step canceled while it waits for its next attempt was going to be tried again', () => {
   const retry = { ...aStep('x').retry, maxAttempts: 2, initialIntervalSec: 60 };
   const cause = { kind: 'run-canceled', reason: 'enough', actor: 'me' } as const;

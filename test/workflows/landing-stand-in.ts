@@ -91,6 +91,8 @@ export class Shop {
   /** Which gate runs, resolvers and moves wait for the test. */
   holdsGates: (task: GatesTask) => boolean = () => false;
   holdsResolving: (task: ResolveTask) => boolean = () => false;
+  /** Why the branch may not be moved. */
+  refusesMoves: string | null = null;
   holdsMoves: (task: MoveTask) => boolean = () => false;
   /** Which gate runs are lost with their worker, the first time. */
   losesGates: (task: GatesTask) => boolean = () => false;
@@ -162,6 +164,7 @@ export class Shop {
   }
 
   #move({ from, tree }: MoveTask): MoveDone {
+    if (this.refusesMoves !== null) return { kind: 'land-refused', detail: this.refusesMoves };
     if (this.branch !== from) return { kind: 'land-lost', commit: this.branch, tree: treeOf(this.branch) };
     this.branch = `landed:${tree}`;
     this.tips.push(this.branch);

@@ -160,6 +160,23 @@ describe('a branch that somebody else moves', () => {
     expect((await reportOf(handle)).tip).toBe(shop.branch);
   });
 
+  test('that may not be moved holds all that was proven: the reason is said once, and of each patch', async () => {
+    shop.refusesMoves = 'app.py has changes';
+    const handle = await engine.start(await setOf({ a: [], b: [] }));
+    await over(handle);
+    expect(await fatesOf(handle)).toEqual({ 'ws-a': 'held', 'ws-b': 'held' });
+    const reason = 'the branch may not be moved: app.py has changes';
+    expect(await landingOf(handle)).toMatchObject({
+      failure: { message: `2 held; ${reason}` },
+      outputs: {
+        patches: [
+          { workstream: 'ws-a', state: 'held', reason },
+          { workstream: 'ws-b', state: 'held', reason },
+        ],
+      },
+    });
+  });
+
   test('that fails its gates without any patch stops the queue: nobody is blamed', async () => {
     shop.branch = 'base+red';
     const handle = await engine.start(await setOf({ a: [], b: [] }));
@@ -295,6 +312,22 @@ test('a landing is found by what its run is found by, and by its end', async () 
   const { typedSearchAttributes: found } = await child(handle).describe();
   const values = [PLAN_ID, REPOSITORY, BRANCH, RUN_STATE].map((key) => found.get(key));
   expect(values).toEqual(['SET', '/repo', 'main', 'failed']);
+});
+
+test('a landing that a later leg of the run starts is found by the same', async () => {
+  const attributes = [
+    { key: PLAN_ID, value: 'SET' },
+    { key: REPOSITORY, value: '/repo' },
+  ];
+  const graph = Object.fromEntries(
+    Array.from({ length: 12 }, (_, at) => [`n${100 + at}`, at === 0 ? [] : [`n${99 + at}`]]),
+  );
+  const handle = await engine.start(await setOf(graph), { attributes, legEvents: 40 });
+  await handle.result();
+  const { typedSearchAttributes: found, parentExecution } = await child(handle).describe();
+  expect(parentExecution?.workflowId).toMatch(/~~\d+$/);
+  const values = [PLAN_ID, REPOSITORY, BRANCH, RUN_STATE].map((key) => found.get(key));
+  expect(values).toEqual(['SET', '/repo', 'main', 'succeeded']);
 });
 
 test('a patch that is withdrawn does not land, and is no failure', async () => {

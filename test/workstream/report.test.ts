@@ -96,6 +96,11 @@ test('each workstream is counted once: a refused patch is in quarantine, and not
   expect(reportMarkdown(report, START)).toContain('| 1 in 1 wave |');
 });
 
+test('a patch that the queue held back is no success', () => {
+  const patch = aPatch('queued', { fate: 'held', reason: 'the branch may not be moved: it is protected' });
+  expect(fateOf(aWorkstream('ws-x', { patch }))).toBe('held');
+});
+
 test('lengths of time read well', () => {
   expect([400, 12_300, 185_000, 7_260_000].map(duration)).toEqual(['0.4 s', '12 s', '3 m 5 s', '2 h 1 m']);
 });

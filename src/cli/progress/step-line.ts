@@ -3,11 +3,11 @@
  */
 import { countsText } from '../../landing/counts.js';
 import { causeText } from '../../plan/failure-words.js';
+import { needsOf } from '../../plan/needs.js';
 import type { LiveAttempt } from '../../plan/live.js';
 import type { Step } from '../../plan/plan.js';
 import type { Cause, StepRecord } from '../../plan/record.js';
 import { describeFailure } from '../../plan/view.js';
-import { needsOf } from '../../workstream/compile.js';
 import { cameTo } from '../items-text.js';
 import { colourOf, type Paint } from '../paint.js';
 import { timeLeft } from '../questions.js';

@@ -4,10 +4,9 @@
 import type { Json, Step } from '../../plan/plan.js';
 import type { RunRecord, StepRecord } from '../../plan/record.js';
 import { causeText } from '../../plan/failure-words.js';
-import { quote } from '../../plan/quote.js';
+import { blockersOf, needText } from '../../plan/needs.js';
 import { describeFailure } from '../../plan/view.js';
 import { resolvedText, type Resolution } from '../../landing/landing.js';
-import { needsOf } from '../compile.js';
 import type { PatchState } from '../ledger.js';
 import type {
   ReportedConflict,
@@ -47,10 +46,7 @@ export function reportOf(record: RunRecord, note: SetNote): SetReport {
   const workstreams = plan.steps
     .filter(({ work }) => work.kind === 'workstream')
     .map((step) => {
-      const blockers = needsOf(step).flatMap((on) => {
-        const state = recordOf.get(on)?.state;
-        return state === undefined || state === 'succeeded' ? [] : [`${quote(on)}, which ${ENDS[state]}`];
-      });
+      const blockers = blockersOf(step, (on) => recordOf.get(on)?.state);
       return workstreamOf(step, recordOf.get(step.id)!, fates.get(step.id) ?? null, blockers);
     });
   return {
@@ -72,15 +68,6 @@ export function reportOf(record: RunRecord, note: SetNote): SetReport {
   };
 }
 
-/** How what a workstream needs came not to succeed. */
-const ENDS: Readonly<Record<Exclude<StepRecord['state'], 'succeeded'>, string>> = {
-  pending: 'waits',
-  running: 'runs',
-  failed: 'failed',
-  skipped: 'is blocked itself',
-  canceled: 'was canceled',
-};
-
 /** @param blockers - what it needs and has not got, in words */
 function workstreamOf(
   step: Step,
@@ -96,7 +83,7 @@ function workstreamOf(
       : record.cause === null
         ? null
         : record.cause.kind === 'condition' && blockers.length > 0
-          ? `needs ${blockers.join('; and ')}`
+          ? needText(blockers)
           : causeText(record.cause);
   const patch = patchOf(objectOf(outputs['patch'] ?? null), outputs, fate);
   return {
@@ -134,9 +121,11 @@ function patchOf(
   const id = textOf(patch['id']);
   if (id === null) return null;
   const ledger = objectOf(outputs['ledger'] ?? null);
-  const landed = fate === null ? null : (LANDED[textOf(fate['state']) ?? ''] ?? null);
+  const said = fate === null ? null : textOf(fate['state']);
+  const landed = LANDED[said ?? ''] ?? null;
   return {
     id,
+    ...(said === null ? {} : { fate: said }),
     state: landed ?? (textOf(ledger['state']) as PatchState | null) ?? 'created',
     files: numberOf(patch['files']) ?? 0,
     insertions: numberOf(patch['insertions']) ?? 0,

@@ -21,12 +21,12 @@ td.num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .tag{display:inline-block;border-radius:999px;padding:0 10px;font-size:13px;white-space:nowrap;background:var(--idle-bg)}
 .tag.landed,.tag.succeeded{background:var(--good-bg);color:var(--good)}
 .tag.failed,.tag.quarantined{background:var(--bad-bg);color:var(--bad)}
-.tag.blocked,.tag.canceled{background:var(--warn-bg);color:var(--warn)}.tag.running{background:var(--run-bg);color:var(--run)}
+.tag.blocked,.tag.canceled,.tag.held{background:var(--warn-bg);color:var(--warn)}.tag.running{background:var(--run-bg);color:var(--run)}
 svg{display:block;width:100%;height:auto;font:12px system-ui,sans-serif}svg text{fill:var(--fg)}svg .dim{fill:var(--dim)}
 svg rect{fill:var(--idle-bg);stroke:var(--line)}svg .edge{fill:none;stroke:var(--line);stroke-width:1.4}
 svg .landed rect,svg .succeeded rect{fill:var(--good-bg);stroke:var(--good)}
 svg .failed rect,svg .quarantined rect{fill:var(--bad-bg);stroke:var(--bad)}
-svg .blocked rect,svg .canceled rect{fill:var(--warn-bg);stroke:var(--warn)}svg .running rect{fill:var(--run-bg);stroke:var(--run)}
+svg .blocked rect,svg .canceled rect,svg .held rect{fill:var(--warn-bg);stroke:var(--warn)}svg .running rect{fill:var(--run-bg);stroke:var(--run)}
 `;
 
 /** Returns a whole page. */

@@ -11,6 +11,8 @@ export type WorkstreamEnd =
 export interface ReportedPatch {
   readonly id: string;
   readonly state: PatchState;
+  /** What the landing queue says of it, which knows more ways to wait; left out before it has. */
+  readonly fate?: string;
   readonly files: number;
   readonly insertions: number;
   readonly deletions: number;
@@ -127,7 +129,7 @@ export function totalsOf(report: SetReport, now: number): Totals {
     quarantined: count(({ patch }) => patch?.state === 'quarantined'),
     // One whose patch is in quarantine is counted there: the numbers add up.
     failed: count((one) => fateOf(one) === 'failed'),
-    blocked: count(({ state }) => state === 'blocked'),
+    blocked: count((one) => fateOf(one) === 'blocked'),
     canceled: count(({ state }) => state === 'canceled'),
     waves: Math.max(0, ...workstreams.map(({ wave }) => wave)),
     malformed: malformed.length,
@@ -161,6 +163,7 @@ export const counted = (count: number, one: string): string => `${count} ${one}$
 export function fateOf({ state, patch }: ReportedWorkstream): string {
   if (patch?.state === 'committed') return 'landed';
   if (patch?.state === 'quarantined') return 'quarantined';
+  if (patch?.fate === 'held' || patch?.fate === 'blocked' || patch?.fate === 'withdrawn') return patch.fate;
   if (state === 'succeeded' && patch === null) return 'no change';
   return state;
 }
