@@ -13,6 +13,7 @@ import {
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { OwnGit } from '../../../src/tools/git/own-git.js';
 import { restorePatch } from '../../../src/tools/git/restore-patch.js';
 import { until } from '../../support/processes.js';
 import { newRepo, repoAt, sandbox } from './support/sandbox.js';
@@ -269,6 +270,30 @@ describe('a capture', () => {
       name: 'CaptureFailed',
       reason: 'id-taken',
     });
+  });
+
+  test.each([
+    ['does-not-apply', '-two', '-2'],
+    ['other-tree', '+TWO', '+two and a half'],
+  ])('whose patch file does not make the tree is refused: %s', async (reason, line, instead) => {
+    const given = await shop();
+    const worktree = await given.open();
+    repoAt(worktree.path).write({ 'README.md': 'one\nTWO\nthree\n' });
+    const { git } = worktree;
+    // As a git would that writes its patches wrong.
+    const run: OwnGit['run'] = async (args, options) => {
+      const answer = await git.run(args, options);
+      const file = args.find((arg) => arg.startsWith('--output='))?.slice('--output='.length);
+      if (file !== undefined)
+        writeFileSync(file, readFileSync(file, 'utf8').replace(`\n${line}\n`, `\n${instead}\n`));
+      return answer;
+    };
+    await expect(given.capture({ ...worktree, git: { ...git, run } })).rejects.toMatchObject({
+      name: 'CaptureFailed',
+      reason,
+    });
+    expect(given.repo.git('for-each-ref', 'refs/planwright')).toBe('');
+    expect((await given.capture(worktree)).entries).toHaveLength(1);
   });
 
   test('runs no program that the tool put into the configuration', async () => {
