@@ -61,11 +61,14 @@ export async function listQueue(
   { queue, json, status, limit }: QueueFlags & { readonly status?: JobState; readonly limit: number },
 ): Promise<ExitCode> {
   return withLink(world, async (link) => {
-    const { jobs, total } = await listJobs(link, queue, {
-      limit,
-      ...(status === undefined ? {} : { status }),
-    });
-    if (json) printJson(world, { jobs, total });
+    const {
+      jobs,
+      total,
+      in_order: inOrder,
+    } = await listJobs(link, queue, { limit, ...(status === undefined ? {} : { status }) });
+    if (!inOrder)
+      tellTo(world)('the queue is busy and did not say which jobs come first: these are some of them');
+    if (json) printJson(world, { jobs, total, in_order: inOrder });
     else if (jobs.length === 0) tellTo(world)(status === undefined ? 'no jobs' : `no job is ${status}`);
     else print(world, ...listLines(world, jobs), totalLine(jobs.length, total));
     return 0;

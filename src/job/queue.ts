@@ -39,8 +39,8 @@ export interface QueueState {
   /** So long a job waits for one that nobody has submitted. */
   readonly unknownMs: number;
   readonly jobs: readonly QueuedJob[];
-  /** What jobs of these are still to be told. */
-  readonly told?: readonly { readonly id: string; readonly news: JobNews }[];
+  /** What jobs are still to be told; of those that the queue has forgotten `execution` says which they were. */
+  readonly told?: readonly { readonly id: string; readonly news: JobNews; readonly execution?: string }[];
 }
 
 export const newQueue = (name: string): QueueState => ({
@@ -64,10 +64,11 @@ export type JobNews =
   | { readonly kind: 'go'; readonly rank: number }
   /** What it depends on is there; it waits for a place now. */
   | { readonly kind: 'queued' }
-  | { readonly kind: 'fail'; readonly reason: string };
+  /** `isForgotten`: the queue takes it for ended already, and need not be told. */
+  | { readonly kind: 'fail'; readonly reason: string; readonly isForgotten?: true };
 
 export interface Told {
-  readonly job: JobAsk;
+  readonly job: Pick<JobAsk, 'id' | 'execution'>;
   readonly news: JobNews;
 }
 
@@ -76,7 +77,7 @@ export class JobQueue {
   places: number;
   ageingMs: number;
   unknownMs: number;
-  readonly #jobs: Map<string, QueuedJob>;
+  readonly #jobs = new Map<string, QueuedJob>();
   /** Kept beside the jobs: a change must not cost a look at all of them. */
   readonly #running = new Map<string, QueuedJob>();
   /** Those that wait for their tool. No other job of the tool gets a place meanwhile: it would hear the same. */
@@ -89,24 +90,37 @@ export class JobQueue {
   /** Once those that are looked for are found: what is unknown then will not come any more. */
   #sealing = false;
   readonly #told: Told[] = [];
+  /** Who waits for whom, by the name of what is waited for. */
+  readonly #waiters = new Map<string, Set<string>>();
+  /** In which order jobs came: those that wait for one job are told in this order. */
+  readonly #cameAs = new Map<string, number>();
+  #came = 0;
 
-  constructor({ name, places, ageingMs, unknownMs, jobs, told = [] }: QueueState) {
+  /**
+   * @param forgets - whether a job that is told off is over for the queue at once, so that thousands of them need not say so one by
+   *   one; else it stays until it has said it, as queues of before do
+   */
+  constructor(
+    { name, places, ageingMs, unknownMs, jobs, told = [] }: QueueState,
+    private readonly forgets = true,
+  ) {
     this.name = name;
     this.places = places;
     this.ageingMs = ageingMs;
     this.unknownMs = unknownMs;
-    this.#jobs = new Map();
     for (const job of jobs) this.#set(job);
     for (const job of jobs) this.#lookOutside(job);
-    for (const { id, news } of told) {
-      const job = this.#jobs.get(id);
+    for (const { id, news, execution } of told) {
+      const job = execution === undefined ? this.#jobs.get(id) : { id, execution };
       if (job !== undefined) this.#tell(job, news);
     }
   }
 
   state(): QueueState {
     const { name, places, ageingMs, unknownMs } = this;
-    const told = this.#told.map(({ job: { id }, news }) => ({ id, news }));
+    const told = this.#told.map(({ job: { id, execution }, news }) =>
+      news.kind === 'fail' && news.isForgotten === true ? { id, news, execution } : { id, news },
+    );
     return { name, places, ageingMs, unknownMs, jobs: [...this.#jobs.values()], told };
   }
 
@@ -146,8 +160,8 @@ export class JobQueue {
     if (before !== undefined) this.#remove(before);
     const circle = this.#circleOf(ask);
     if (circle !== null) {
-      this.#set({ ...ask, state: 'told-off', waitsFor: [], deadlineAt: now });
-      this.#tell(ask, { kind: 'fail', reason: `its dependencies go in a circle: ${circle.join(' → ')}` });
+      const reason = `its dependencies go in a circle: ${circle.join(' → ')}`;
+      this.#refuse({ ...ask, state: 'waiting', waitsFor: [], deadlineAt: now }, reason);
       return;
     }
     this.#outside.delete(ask.id);
@@ -229,12 +243,13 @@ export class JobQueue {
     this.#sealing = false;
     for (const job of [...this.#jobs.values()]) {
       if (job.state !== 'waiting' || (!isSealing && job.deadlineAt > now)) continue;
+      if (!this.#jobs.has(job.id)) continue; // with one that was told off before
       const missing = job.waitsFor.find((id) => this.#outside.get(id) === 'unknown');
       if (missing === undefined) continue;
       const why = isSealing
         ? 'was not submitted before the queue was sealed'
         : `was not submitted within ${Math.round(this.unknownMs / 1000)} s`;
-      this.#tellOff(job, `dependency "${missing}" ${why}`);
+      this.#refuse(job, `dependency "${missing}" ${why}`);
     }
   }
 
@@ -244,8 +259,11 @@ export class JobQueue {
     for (const id of this.#outside.keys()) this.#outside.set(id, 'to-find');
   }
 
-  /** Looks for overdue jobs: what they wait for is asked about again. */
+  /** Looks for overdue jobs: what they wait for is asked about again; so are jobs that are open and have not asked for a place. */
   lookAtDeadlines(now: number): void {
+    // One that was told off and had not ended yet when it was asked about: nobody else says that it has.
+    if (this.forgets)
+      for (const [id, how] of this.#outside) if (how === 'open') this.#outside.set(id, 'to-find');
     for (const job of this.#jobs.values()) {
       if (job.state !== 'waiting' || job.deadlineAt > now) continue;
       for (const id of job.waitsFor) if (this.#outside.has(id)) this.#outside.set(id, 'to-find');
@@ -270,60 +288,91 @@ export class JobQueue {
     return Math.max(0, rank - Math.floor(Math.max(0, now - queuedAt) / this.ageingMs));
   }
 
-  #tell(job: JobAsk, news: JobNews): void {
+  #tell(job: Told['job'], news: JobNews): void {
     this.#told.push({ job, news });
   }
 
+  /** A job that cannot run: it is told, and those that wait for it cannot either. */
+  #refuse(job: QueuedJob, reason: string): void {
+    this.#tellOff(job, reason);
+    if (this.forgets) this.#settle(job.id, { state: 'failed' });
+  }
+
   #tellOff(job: QueuedJob, reason: string): void {
-    this.#set({ ...job, state: 'told-off', waitsFor: [] });
-    this.#tell(job, { kind: 'fail', reason });
+    if (this.forgets) this.#remove(job);
+    else this.#set({ ...job, state: 'told-off', waitsFor: [] });
+    this.#tell(job, { kind: 'fail', reason, ...(this.forgets ? { isForgotten: true } : {}) });
   }
 
   #set(job: QueuedJob): void {
     const before = this.#jobs.get(job.id);
     if (before !== undefined) this.#uncount(before);
+    else this.#cameAs.set(job.id, (this.#came += 1));
     this.#counts[job.state] += 1;
     if (job.state === 'running') this.#running.set(job.id, job);
     if (job.state === 'held') this.#held.set(job.id, job);
+    for (const id of job.waitsFor) {
+      const waiters = this.#waiters.get(id) ?? new Set();
+      this.#waiters.set(id, waiters.add(job.id));
+    }
     this.#jobs.set(job.id, job);
   }
 
   #remove(job: QueuedJob): void {
+    if (!this.#jobs.has(job.id)) return;
     this.#uncount(job);
     this.#jobs.delete(job.id);
+    this.#cameAs.delete(job.id);
   }
 
-  #uncount({ id, state }: QueuedJob): void {
+  #uncount({ id, state, waitsFor }: QueuedJob): void {
     this.#counts[state] -= 1;
     this.#running.delete(id);
     this.#held.delete(id);
+    for (const other of waitsFor) {
+      const waiters = this.#waiters.get(other);
+      waiters?.delete(id);
+      if (waiters?.size === 0) this.#waiters.delete(other);
+    }
   }
 
   #lookOutside({ waitsFor }: QueuedJob): void {
     for (const id of waitsFor) if (!this.#jobs.has(id)) this.#outside.set(id, 'to-find');
   }
 
+  /** Takes in how a job ended. Its end may be that of others, and so on down a chain of any length. */
   #settle(id: string, how: JobEnding): void {
-    for (const job of [...this.#jobs.values()]) {
-      if (job.state !== 'waiting' || !job.waitsFor.includes(id)) continue;
-      switch (how.state) {
-        case 'completed':
-          this.#waitFor(
-            job,
-            job.waitsFor.filter((other) => other !== id),
-          );
-          break;
-        case 'escalated':
-          this.#waitFor(job, [...new Set(job.waitsFor.map((other) => (other === id ? how.to : other)))]);
-          break;
-        case 'failed':
-        case 'cancelled':
-          this.#tellOff(job, `dependency "${id}" ${how.state === 'failed' ? 'failed' : 'was cancelled'}`);
-          break;
-        default:
-          how satisfies never;
+    const ended: [id: string, how: JobEnding][] = [[id, how]];
+    for (let next = ended.shift(); next !== undefined; next = ended.shift()) {
+      const [over, end] = next;
+      for (const job of this.#waitersOf(over)) {
+        switch (end.state) {
+          case 'completed':
+            this.#waitFor(
+              job,
+              job.waitsFor.filter((other) => other !== over),
+            );
+            break;
+          case 'escalated':
+            this.#waitFor(job, [...new Set(job.waitsFor.map((other) => (other === over ? end.to : other)))]);
+            break;
+          case 'failed':
+          case 'cancelled':
+            this.#tellOff(job, `dependency "${over}" ${end.state === 'failed' ? 'failed' : 'was cancelled'}`);
+            if (this.forgets) ended.push([job.id, { state: 'failed' }]);
+            break;
+          default:
+            end satisfies never;
+        }
       }
     }
+  }
+
+  #waitersOf(id: string): QueuedJob[] {
+    const jobs = [...(this.#waiters.get(id) ?? [])].flatMap((waiter) => this.#jobs.get(waiter) ?? []);
+    return jobs
+      .filter(({ state }) => state === 'waiting')
+      .sort((a, b) => this.#cameAs.get(a.id)! - this.#cameAs.get(b.id)!);
   }
 
   #waitFor(job: QueuedJob, waitsFor: readonly string[]): void {

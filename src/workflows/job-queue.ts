@@ -10,6 +10,7 @@ import {
   defineSignal,
   defineUpdate,
   getExternalWorkflowHandle,
+  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -17,7 +18,7 @@ import {
   upsertMemo,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/api.js';
-import { JobQueue, type JobAsk, type JobNews } from '../job/queue.js';
+import { JobQueue, type JobAsk, type JobNews, type Told } from '../job/queue.js';
 import { EntityWorkflow, isLong } from './entity-workflow.js';
 import {
   ASK_PLACE_SIGNAL,
@@ -67,7 +68,8 @@ class Keeper {
   #looks = false;
 
   constructor({ state, ask }: QueueInput) {
-    this.#queue = new JobQueue(state);
+    // Queues of before wait until each job that was told off has said that it ended.
+    this.#queue = new JobQueue(state, patched('told-off-is-over'));
     if (ask !== null) this.#queue.ask(ask, Date.now());
     this.#openDoors();
   }
@@ -78,7 +80,7 @@ class Keeper {
         this.#step();
         setCurrentDetails(queueDetails(this.#view()));
       },
-      isIdle: () => this.#queue.size === 0 && this.#queue.places === 0,
+      isIdle: () => this.#queue.size === 0 && this.#queue.places === 0 && !this.#queue.hasTold,
       succeed: () =>
         continueAsNew<(input: QueueInput) => Promise<void>>({ state: this.#queue.state(), ask: null }),
     });
@@ -167,12 +169,12 @@ class Keeper {
     return this.#view();
   }
 
-  #tell(job: JobAsk, news: JobNews): void {
+  #tell(job: Told['job'], news: JobNews): void {
     this.#send(job, NEWS_SIGNAL, [news]);
   }
 
   /** Tells a job something. One that cannot be told is over. */
-  #send({ id, execution }: JobAsk, signal: string, args: [] | [JobNews]): void {
+  #send({ id, execution }: Told['job'], signal: string, args: [] | [JobNews]): void {
     this.#sending += 1;
     this.#entity.during(
       getExternalWorkflowHandle(jobWorkflowId(this.#queue.name, id), execution)

@@ -107,6 +107,8 @@ class JobKeeper {
   #asksAgain = false;
   /** That another asks for its place: the first time only. */
   #trusts: boolean;
+  /** It asked itself: what the queue forgot of it before, it may know again. */
+  #hasAsked = false;
   /** Ends what runs now. */
   #stop: ((how: Stop) => void) | null = null;
   readonly #tool: JobTool;
@@ -144,7 +146,8 @@ class JobKeeper {
       const news = await this.#turn();
       if (this.#cancel !== null) return this.#finish('cancelled', canceledBy(this.#cancel));
       if (news === null) continue;
-      if (news.kind === 'fail') return this.#finish('failed', news.reason);
+      if (news.kind === 'fail')
+        return this.#finish('failed', news.reason, news.isForgotten === true && !this.#hasAsked);
       const turn = await this.#passTool();
       if (turn === null || turn.kind === 'waited') continue;
       const end = turn.kind === 'refused' ? await this.#withoutTool(turn.why) : await this.#work(news.rank);
@@ -194,6 +197,7 @@ class JobKeeper {
     this.#trusts = false;
     // The queue may have been quicker than the job's own beginning.
     if (!isOver() && !(trusts && (await condition(isOver, ANNOUNCED_MS)))) {
+      this.#hasAsked = true;
       await this.#queue.ask(this.#runs > this.#input.runsBefore);
       await condition(isOver);
     }
@@ -306,14 +310,14 @@ class JobKeeper {
     return { ending, stopped };
   }
 
-  async #finish(state: FinalJobState, error: string | null): Promise<JobEnd> {
+  async #finish(state: FinalJobState, error: string | null, isForgotten = false): Promise<JobEnd> {
     this.#error = error;
     this.#endedAt = Date.now();
     this.#move(state, error);
     // A workflow that ends as canceled returns nothing.
     if (state === 'cancelled') upsertMemo({ end: { ...this.#view(), state } } satisfies Partial<JobMemo>);
     const to = this.#escalatedTo;
-    await this.#queue.ended(state === 'escalated' ? { state, to: to! } : { state });
+    if (!isForgotten) await this.#queue.ended(state === 'escalated' ? { state, to: to! } : { state });
     return { ...this.#view(), state };
   }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { JobQueue, newQueue, type JobAsk } from '../../src/job/queue.js';
+import { JobQueue, newQueue, type JobAsk, type QueuedJob } from '../../src/job/queue.js';
 
 const MINUTE = 60_000;
 const ask = (id: string, over: Partial<JobAsk> = {}): JobAsk => ({
@@ -64,8 +64,8 @@ describe('order', () => {
     q.end('top');
     q.end('low', 'failed');
     const counts = ['waiting', 'queued', 'running', 'told-off'] as const;
-    expect(counts.map((state) => q.queue.count(state))).toEqual([0, 2, 0, 1]);
-    expect(q.queue.first(9, [])).toEqual({ ids: ['a', 'b', 'below'], known: 3 }); // it was told off and has not ended
+    expect(counts.map((state) => q.queue.count(state))).toEqual([0, 2, 0, 0]);
+    expect(q.queue.first(9, [])).toEqual({ ids: ['a', 'b'], known: 2 }); // the one below was told off
   });
 
   test('no more than the places run, and a place that is free goes to the next', () => {
@@ -130,11 +130,56 @@ describe('dependencies', () => {
       q.ask(ask('a'), after('b', 'a'), after('c', 'b'));
       q.told();
       q.end('a', state);
-      expect(q.told()).toEqual([`b fail: dependency "a" ${state === 'failed' ? 'failed' : 'was cancelled'}`]);
-      q.end('b', 'failed');
-      expect(q.told()).toEqual(['c fail: dependency "b" failed']);
+      expect(q.told()).toEqual([
+        `b fail: dependency "a" ${state === 'failed' ? 'failed' : 'was cancelled'}`,
+        'c fail: dependency "b" failed',
+      ]);
+      expect(q.queue.size).toBe(0); // none of them need say that it has ended
     },
   );
+
+  test('a queue of before waits until each that was told off has said that it ended', () => {
+    const queue = new JobQueue({ ...newQueue('q'), places: 1 }, false);
+    queue.ask(ask('a'), 0);
+    for (const job of [after('b', 'a'), after('c', 'b')]) queue.ask(job, 0);
+    queue.end('a', 'a.1', { state: 'failed' });
+    expect(queue.takeTold().map(({ news }) => news)).toEqual([
+      { kind: 'fail', reason: 'dependency "a" failed' },
+    ]);
+    expect(queue.count('told-off')).toBe(1);
+    queue.end('b', 'b.1', { state: 'failed' });
+    expect(queue.takeTold().map(({ job }) => job.id)).toEqual(['c']);
+  });
+
+  test('a chain of thousands is told off at once, and its news outlive an execution of the queue', () => {
+    const many = 20_000;
+    const jobs = Array.from({ length: many + 1 }, (_, at): QueuedJob => {
+      const waitsFor = at === 0 ? [] : [`j${at - 1}`];
+      const state = at === 0 ? 'queued' : 'waiting';
+      return { ...ask(`j${at}`, { dependsOn: waitsFor }), state, waitsFor, deadlineAt: MINUTE };
+    });
+    const q = aQueue(1, { jobs });
+    q.told();
+    q.end('j0', 'failed');
+    expect(q.queue.size).toBe(0);
+    const next = new JobQueue(q.queue.state());
+    const told = next.takeTold();
+    expect(told).toHaveLength(many);
+    expect(told.at(-1)).toEqual({
+      job: { id: `j${many}`, execution: `j${many}.1` },
+      news: { kind: 'fail', reason: `dependency "j${many - 1}" failed`, isForgotten: true },
+    });
+  });
+
+  test('one that is open and has not asked is asked about again, in case that it was told off and ends', () => {
+    const q = aQueue(1);
+    q.ask(after('b', 'a'));
+    q.queue.takeToFind(9);
+    q.queue.found({ a: { state: 'open' } }, 0);
+    expect(q.queue.takeToFind(9)).toEqual([]);
+    q.queue.lookAtDeadlines(1);
+    expect(q.queue.takeToFind(9)).toEqual(['a']);
+  });
 
   test('one that was escalated is met when the job that took over completes', () => {
     const q = aQueue(3);
@@ -186,9 +231,12 @@ describe('dependencies', () => {
   test('a circle is refused, with the way it goes', () => {
     const q = aQueue(1);
     q.ask(after('a', 'b'), after('b', 'c'), after('c', 'a'));
-    expect(q.told()).toEqual(['c fail: its dependencies go in a circle: c → a → b → c']);
-    q.end('c', 'failed');
-    expect(q.told()).toEqual(['b fail: dependency "c" failed']);
+    expect(q.told()).toEqual([
+      'c fail: its dependencies go in a circle: c → a → b → c',
+      'b fail: dependency "c" failed',
+      'a fail: dependency "b" failed',
+    ]);
+    expect(q.queue.size).toBe(0);
   });
 });
 
@@ -285,7 +333,7 @@ test('whatever is submitted in whatever order, every job ends, none runs too ear
             queue.end(job.id, job.execution, { state: 'failed' });
             told(now);
           } else if (news.kind === 'go') {
-            for (const other of job.dependsOn) expect(ended.get(other)).toBe('completed');
+            for (const other of (job as JobAsk).dependsOn) expect(ended.get(other)).toBe('completed');
             running.push(job.id);
             expect(running.length).toBeLessThanOrEqual(places);
           }
@@ -308,7 +356,7 @@ test('whatever is submitted in whatever order, every job ends, none runs too ear
         answer(at);
       });
       queue.seal();
-      for (let turns = 0; queue.size > 0 && turns < 1_000; turns += 1) {
+      for (let turns = 0; (queue.size > 0 || queue.hasTold) && turns < 1_000; turns += 1) {
         answer(100);
         told(100);
         const id = running.splice(dice.next().value % Math.max(1, running.length), 1)[0];
