@@ -21,6 +21,10 @@ export function retryDelayMs(retry: Retry, endings: number): number {
   return Math.max(Math.round(sec * 1000), SHORTEST_MS);
 }
 
+/** The same for who waits itself: no wait at all where the first is none. */
+export const waitBefore = (retry: Retry, endings: number): number =>
+  retry.initialIntervalSec === 0 ? 0 : retryDelayMs(retry, endings);
+
 function factor({ growth, backoffCoefficient }: Retry, endings: number): number {
   switch (growth) {
     case undefined:

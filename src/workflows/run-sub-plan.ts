@@ -6,6 +6,7 @@ import type { Attempt, AttemptEnd } from '../plan/attempt.js';
 import { fillOpen, fillPlan, plainText, Unfit } from '../plan/late.js';
 import type { Json, Plan, Repeat, Step, SubPlanWork } from '../plan/plan.js';
 import { quote } from '../plan/quote.js';
+import { waitBefore } from '../plan/retry-delay.js';
 import type { Outcome } from '../plan/step-state.js';
 import { namesIn } from '../plan/reads.js';
 import { roundId, subRunId, type RunEnd } from './api.js';
@@ -25,11 +26,7 @@ export async function runSubPlanStep(step: Step, around: Surroundings): Promise<
   const { work, retry } = step;
   if (work.kind !== 'plan') throw new Error(`BUG: step "${step.id}" is no sub-plan`);
   const attempts: Attempt[] = [];
-  for (
-    let wait = retry.initialIntervalSec;
-    ;
-    wait = Math.min(wait * retry.backoffCoefficient, retry.maxIntervalSec)
-  ) {
+  for (;;) {
     const startedAt = Date.now();
     const outcome = await withinLimit(step, () =>
       work.repeat === undefined ? runOnce(step, work, around) : runRounds(step, work, work.repeat, around),
@@ -37,8 +34,9 @@ export async function runSubPlanStep(step: Step, around: Surroundings): Promise<
     const number = attempts.length + 1;
     attempts.push({ number, startedAt, endedAt: Date.now(), end: endOf(outcome), logs: null });
     if (outcome.kind !== 'failed' || number >= retry.maxAttempts) return { ...outcome, attempts };
+    const waitMs = waitBefore(retry, number);
     try {
-      if (wait > 0) await sleep(wait * 1000, { summary: `${step.id}: before attempt ${number + 1}` });
+      if (waitMs > 0) await sleep(waitMs, { summary: `${step.id}: before attempt ${number + 1}` });
     } catch {
       return { kind: 'canceled', attempts, attemptsOmitted: 0 };
     }

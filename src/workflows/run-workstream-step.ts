@@ -16,6 +16,7 @@ import type {
   WorkstreamTrouble,
 } from '../activities/workstream/api.js';
 import type { Attempt, AttemptEnd } from '../plan/attempt.js';
+import { waitBefore } from '../plan/retry-delay.js';
 import type { Step, WorkstreamWork } from '../plan/plan.js';
 import type { Outcome } from '../plan/step-state.js';
 import type { WorkstreamMeans } from '../workstream/means.js';
@@ -48,12 +49,8 @@ export async function runWorkstreamStep(step: Step, around: Surroundings): Promi
   let tool = 0;
   let spent: number | null = null;
   let last: Outcome | null = null;
-  for (
-    let wait = retry.initialIntervalSec,
-      tries = around.reset === null || around.reset.clearRetries ? 1 : attempts.length + 1;
-    ;
-    wait = Math.min(wait * retry.backoffCoefficient, retry.maxIntervalSec)
-  ) {
+  let tries = around.reset === null || around.reset.clearRetries ? 1 : attempts.length + 1;
+  for (;;) {
     const number = attempts.length + 1;
     const turn: Turn = isGuarded
       ? await mayStart(step, means, { number, tool, spent }, around)
@@ -77,9 +74,10 @@ export async function runWorkstreamStep(step: Step, around: Surroundings): Promi
     if (next === 'other-tool' && tool + 1 < means.tools.length) tool += 1;
     else if (next !== 'again' || tries >= retry.maxAttempts) return outcome;
     else {
+      const waitMs = waitBefore(retry, tries);
       tries += 1;
       try {
-        if (wait > 0) await sleep(wait * 1000, { summary: `${step.id}: before attempt ${number + 1}` });
+        if (waitMs > 0) await sleep(waitMs, { summary: `${step.id}: before attempt ${number + 1}` });
       } catch {
         return { kind: 'canceled', attempts, attemptsOmitted: 0, outputs: outcome.outputs ?? {} };
       }

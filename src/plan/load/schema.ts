@@ -180,8 +180,13 @@ export const retryDocument = z.looseObject(
     max_attempts: whole(1, 10_000).describe('Attempts in all, the first included.').optional(),
     initial_interval_sec: amount(0, MAX_TIMER_SEC).describe('Seconds before the second attempt.').default(1),
     backoff_coefficient: amount(1, 100)
-      .describe('What each wait is multiplied by to give the next; 1 keeps it fixed.')
-      .default(2),
+      .describe('What each wait is multiplied by to give the next; 2 unless said, 1 keeps it fixed.')
+      .optional(),
+    growth: oneOf(['linear', 'fibonacci'])
+      .describe(
+        'How the waits grow instead: the first one times 1, 2, 3, 4 … (linear) or times 1, 1, 2, 3, 5 … (fibonacci).',
+      )
+      .optional(),
     max_interval_sec: amount(0, MAX_TIMER_SEC)
       .describe('The longest wait; 300 unless said, or the first wait if that is longer.')
       .optional(),

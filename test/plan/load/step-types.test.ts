@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { retryDelayMs } from '../../../src/plan/retry-delay.js';
 import { commandOf, errorsOf, loaded, planWith, step } from './loading.js';
 
 const firstOf = async (fields: object, globals: object = {}) =>
@@ -102,7 +103,21 @@ describe('a command', () => {
     });
   });
 
+  test('with retry waits longer by the growth of old job files', async () => {
+    const { retry } = await firstOf({
+      retry: { max_attempts: 9, initial_interval_sec: 2, growth: 'fibonacci' },
+    });
+    expect([1, 2, 3, 4, 5].map((failed) => retryDelayMs(retry, failed) / 1000)).toEqual([2, 2, 4, 6, 10]);
+    const linear = (await firstOf({ retry: { growth: 'linear', max_interval_sec: 2.5 } })).retry;
+    expect([1, 2, 3].map((failed) => retryDelayMs(linear, failed) / 1000)).toEqual([1, 2, 2.5]);
+  });
+
   test.each([
+    [{ retry: { growth: 'square' } }, '"retry.growth" must be one of "linear", "fibonacci", found "square"'],
+    [
+      { retry: { growth: 'linear', backoff_coefficient: 2 } },
+      '"growth" and "backoff_coefficient" both say how the waits grow; keep one of them',
+    ],
     [{ retry: { max_attempts: 0 } }, '"retry.max_attempts" must be a whole number from 1 to 10000, found 0'],
     [
       { retry: { backoff_coefficient: 0.5 } },

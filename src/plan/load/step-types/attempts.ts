@@ -39,11 +39,22 @@ export function attemptsOf(
       hint: 'keep one of them',
     });
   }
+  const { growth, backoff_coefficient: coefficient } = retry;
+  if (growth !== undefined && coefficient !== undefined) {
+    findings.add({
+      code: 'conflict',
+      path: [...at, 'retry', 'growth'],
+      at: 'key',
+      message: `step ${quote(document.id)}: "growth" and "backoff_coefficient" both say how the waits grow`,
+      hint: 'keep one of them',
+    });
+  }
   return {
     maxAttempts: retry.max_attempts ?? defaultRetries + 1,
     initialIntervalSec: retry.initial_interval_sec,
-    backoffCoefficient: retry.backoff_coefficient,
+    backoffCoefficient: coefficient ?? (growth === undefined ? 2 : 1),
     maxIntervalSec: Math.max(retry.max_interval_sec ?? 300, retry.initial_interval_sec),
     nonRetryableExitCodes: retry.non_retryable_exit_codes,
+    ...(growth === undefined ? {} : { growth }),
   };
 }
