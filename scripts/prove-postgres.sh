@@ -129,7 +129,7 @@ lose_worker() { stop "worker-$workers" KILL; }
 lose_server() { stop temporal-server KILL && start_temporal; }
 
 git init -q "$work/root"
-echo text >"$work/root/file"
+(cd "$work/root" && echo text >file)
 git -C "$work/root" add file
 git -C "$work/root" -c user.name=proof -c user.email=proof@example.com commit -qm 'a file'
 prepare_checkout() { planwright --version >>"$work/runs.log"; } # else the first worker would, within its own time

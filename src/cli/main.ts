@@ -34,7 +34,7 @@ async function run(argv: readonly string[], world: World): Promise<ExitCode> {
     }
   }
   if (wanted !== undefined && wanted !== 'help' && !commands.some(({ name }) => name === wanted)) {
-    throw await unknownCommand(wanted);
+    throw await unknownCommand(wanted, argv);
   }
   await program.parseAsync(argv, { from: 'user' });
   return code;
@@ -60,16 +60,16 @@ async function unknownWordOf(group: Command, word: string): Promise<Error> {
   ]);
 }
 
-async function unknownCommand(wanted: string): Promise<Error> {
-  const [{ UsageError }, { nearest }, { newNameOf }] = await Promise.all([
+async function unknownCommand(wanted: string, argv: readonly string[]): Promise<Error> {
+  const [{ UsageError }, { nearest }, { MERGE_PROGRAM, newNameOf }] = await Promise.all([
     import('./errors.js'),
     import('../plan/nearest.js'),
     import('./old-names.js'),
   ]);
-  const now = newNameOf(wanted);
+  const now = newNameOf(wanted, argv);
   if (now?.includes(' ')) {
     throw new UsageError(`there is no command "${wanted}"; did you mean "${now}"?`, [
-      `planwright ${now} --help    says what can be said there`,
+      `${now.startsWith(MERGE_PROGRAM) ? '' : 'planwright '}${now} --help    says what can be said there`,
       'docs/migrating.md has every old command, flag and file, and what it is now',
     ]);
   }

@@ -48,6 +48,9 @@ const NAMES: Readonly<Record<string, string>> = {
   execute_plan: 'start',
   create_run: 'start',
   start_run: 'start',
+  complete_run: 'show',
+  create_step_attempt: 'show',
+  complete_step_attempt: 'show',
   load_plan: 'validate',
   list_runs: 'list',
   get_run_status: 'show',
@@ -79,6 +82,22 @@ const NAMES: Readonly<Record<string, string>> = {
   reset_task: 'workstream reset',
   unblock_task: 'workstream unblock',
   rollback_patch: 'workstream rollback',
+  analyse_quarantine: 'workstream quarantine',
+  analyze_quarantine: 'workstream quarantine',
+  list_quarantine: 'workstream quarantine',
+  quarantine: 'workstream quarantine',
+  list_stuck: 'workstream stuck',
+  list_stuck_entities: 'workstream stuck',
+  stuck: 'workstream stuck',
+  create_worktree: 'worktree create',
+  list_worktrees: 'worktree list',
+  remove_worktree: 'worktree remove',
+  merge_worktree: 'worktree merge',
+  cleanup_worktrees: 'worktree clean',
+  apply_patch: 'patch apply',
+  apply_patches: 'patch apply',
+  check_patches: 'patch check',
+  monitor: 'watch',
   // jobs
   'run-job': 'job run',
   run_job: 'job run',
@@ -87,20 +106,69 @@ const NAMES: Readonly<Record<string, string>> = {
   'start-workers': 'job workers',
   stats: 'job stats',
   queue: 'job list',
+  queue_manager: 'job',
+  submit_job_dict: 'job submit',
+  get_job_status: 'job status',
+  job_status: 'job status',
+  list_jobs: 'job list',
+  cancel_job: 'job cancel',
+  get_queue_stats: 'job stats',
+  wait_all: 'job wait',
+  wait_until_empty: 'job wait',
+  convert_workstreams: 'job convert',
+  convert_workstreams_to_jobs: 'job convert',
+  workstream_to_job: 'job convert',
+  run_all_jobs: 'job workers',
   // safe merge
   safe_merge: 'start plans/safe_merge.json',
   'safe-merge': 'start plans/safe_merge.json',
   safe_merge_auto: 'start plans/safe_merge.json',
   safe_merge_orchestrator: 'start plans/safe_merge.json',
+  safe_merge_wrapper: 'start plans/safe_merge.json',
+  checkpointed_merge: 'start plans/safe_merge.json',
   multi_clone_guard: 'lease run',
   'multi-clone-guard': 'lease run',
 };
 
+/** Of the safe merge each tool is called by itself, too: by a program of its own. */
+const MERGE_TOOLS: Readonly<Record<string, string>> = {
+  env_scan: 'env_scan',
+  merge_env_scan: 'env_scan',
+  sync_summary: 'sync_health_check',
+  sync_log_summary: 'sync_health_check',
+  sync_health_check: 'sync_health_check',
+  nested_repo_detector: 'nested_repos_detect',
+  nested_repos_detect: 'nested_repos_detect',
+  nested_repo_normalizer: 'nested_repos_normalize',
+  nested_repo_normaliser: 'nested_repos_normalize',
+  nested_repos_normalize: 'nested_repos_normalize',
+  file_classifier: 'file_classification',
+  merge_file_classifier: 'file_classification',
+  file_classification: 'file_classification',
+  timestamp_resolver: 'timestamp_resolver',
+  merge_timestamp_resolver: 'timestamp_resolver',
+  ai_conflict_resolver: 'ai_conflict_resolver',
+  safe_pull_and_push: 'guarded_push',
+  guarded_push: 'guarded_push',
+  event_emitter: 'emit_success_event',
+  sync_event_emitter: 'emit_success_event',
+  emit_event: 'emit_success_event',
+  safe_merge_emit_event: 'emit_success_event',
+};
+
+const OF_JOBS: Readonly<Record<string, string>> = { status: 'job status', run: 'job run' };
+
+export const MERGE_PROGRAM = 'planwright-merge';
+
 /**
  * Returns what is typed now instead of an old name, or null. Case, `-` and `_`, the endings of scripts and the path in front
  * do not matter: `python scripts/run_workstream.py` is meant by each of its parts.
+ *
+ * @param argv - all that was typed: some words meant a job where a flag says so
  */
-export function newNameOf(text: string): string | null {
+export function newNameOf(text: string, argv: readonly string[] = []): string | null {
+  if (argv.some((word) => /^--job-(id|file)\b/.test(word)) && Object.hasOwn(OF_JOBS, text))
+    return OF_JOBS[text]!;
   const last = text.replace(/^.*[/\\]/, '').replace(/\.(py|ps1|sh|bat|cmd)$/i, '');
   const forms = [text, last, last.replace(/^(?:scripts|core|modules|tools|engine)\./, '')].flatMap((form) => {
     const lower = form.toLowerCase();
@@ -110,9 +178,12 @@ export function newNameOf(text: string): string | null {
   const dotted = /\.([A-Za-z_]+)$/.exec(last)?.[1];
   for (const form of [...forms, ...(dotted === undefined ? [] : [dotted.toLowerCase()])])
     if (Object.hasOwn(NAMES, form)) return NAMES[form]!;
+    else if (Object.hasOwn(MERGE_TOOLS, form)) return `${MERGE_PROGRAM} ${MERGE_TOOLS[form]!}`;
   return null;
 }
 
 export const oldNames: readonly string[] = Object.keys(NAMES);
+/** Each once, of the tools of the safe merge. */
+export const mergeTools: readonly string[] = [...new Set(Object.values(MERGE_TOOLS))];
 /** Each once. */
 export const newNames: readonly string[] = [...new Set(Object.values(NAMES))];

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { commands } from '../../src/cli/commands.js';
 import { main } from '../../src/cli/main.js';
-import { newNameOf, newNames } from '../../src/cli/old-names.js';
+import { mergeTools, newNameOf, newNames } from '../../src/cli/old-names.js';
+import { TOOLS } from '../../src/tools/safe-merge/tools.js';
 import { read } from '../checkout.js';
 import { aWorld } from './a-world.js';
 
@@ -71,6 +72,46 @@ describe('an old name', () => {
     expect(await main([script, '--dry-run'], world)).toBe(2);
     expect(world.err.text()).toContain(`did you mean "${newNameOf(script)!}"?`);
     expect(page).toContain(script);
+  });
+
+  // By hand, of jobs, of work trees and patches, and the tools of the safe merge: the rows of the page that name no script.
+  test.each([
+    ...['complete-task', 'fail-task', 'reset-task', 'unblock-task', 'fail-workstream', 'validate-workstream'],
+    ...['rollback-patch', 'reset-circuit-breaker', 'analyse-quarantine', 'list-stuck', 'merge-worktree'],
+    ...['submit', 'stats', 'submit_job_dict', 'QueueManager', 'convert_workstreams_to_jobs', 'apply_patches'],
+    ...[
+      'scripts/merge_env_scan.ps1',
+      'sync_log_summary.py',
+      'nested_repo_detector',
+      'nested_repo_normalizer',
+    ],
+    ...['merge_file_classifier', 'merge_timestamp_resolver', 'ai_conflict_resolver', 'multi_clone_guard'],
+    ...[
+      'safe_pull_and_push',
+      'safe_merge_emit_event',
+      'safe_merge_auto',
+      'safe_merge_orchestrator',
+      'monitor',
+    ],
+    ...['create_step_attempt', 'complete_run', 'execute_plan'],
+  ])('"%s" is answered with the new one', async (script) => {
+    const world = aWorld();
+    expect(await main([script, '--branch', 'main'], world)).toBe(2);
+    expect(world.err.text()).toContain(`did you mean "${newNameOf(script)!}"?`);
+  });
+
+  test('of a tool of the safe merge leads to one that is there', () => {
+    expect(mergeTools.filter((tool) => !Object.hasOwn(TOOLS, tool))).toEqual([]);
+  });
+
+  test.each([
+    [['status', '--job-id', 'a'], 'job status'],
+    [['status', 'last'], 'show'],
+    [['run', '--job-file', 'a.json'], 'job run'],
+  ])('%j is of jobs where its flags say so', async (words, now) => {
+    const world = aWorld();
+    expect(await main(words, world)).toBe(2);
+    expect(world.err.text()).toContain(`did you mean "${now}"?`);
   });
 
   test('is known in every spelling in which it was called', () => {
