@@ -182,6 +182,21 @@ const jobs: Readonly<Record<string, JobScenario>> = {
     await q.workers(0);
     return over(q.keeper());
   },
+  // The same of a queue that takes what it told off for ended at once.
+  'job-queue-tells-off': async (q) => {
+    await q.submit('b', { dependsOn: ['a'] });
+    await q.submit('c', { dependsOn: ['b'] });
+    await q.submit('d', { dependsOn: ['nobody'] });
+    await q.submit('a');
+    await q.knows({ queued: 1, waiting: 3 });
+    await q.workers(1);
+    (await q.commandOf('a')).fail();
+    await Promise.all(['b', 'c'].map((id) => over(q.job(id))));
+    await q.update(SEAL_UPDATE);
+    await over(q.job('d'));
+    await q.workers(0);
+    return over(q.keeper());
+  },
 };
 
 export const jobScenarios = Object.fromEntries(
