@@ -48,6 +48,7 @@ async function scan(context: Context): Promise<Finding> {
     ...swept.map((path) => `an earlier run was killed and left "${path}": removed.`),
     ...recovered.notes,
   ]);
+  for (const note of examined.notes) context.say(`env_scan: note: ${note}`);
   const [first, ...more] = problems;
   if (first !== undefined) {
     throw new Stopped({ exitCode: 1, reasonCode: 'env_scan_failed', problems: [first, ...more] }, report);

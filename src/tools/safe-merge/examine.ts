@@ -3,6 +3,7 @@
  */
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { shownText } from '../git/call.js';
 import {
   type LockFile,
   lockFiles,
@@ -13,7 +14,7 @@ import {
 import { fileBytes } from '../git/path-bytes.js';
 import { readRefs } from '../git/refs.js';
 import { findRemote, remoteNames, trackingRef, type Remote } from '../git/remote.js';
-import type { Repository } from '../git/repository.js';
+import { type Repository, settingsOf } from '../git/repository.js';
 import { readStatus, type Status } from '../git/status.js';
 import { checkedOut, checkoutsOf, usesOf } from '../git/worktrees.js';
 import type { Problem } from './reasons.js';
@@ -62,26 +63,37 @@ export async function examine(repository: Repository, target: Target, now: () =>
   ]);
   const { current } = branches;
   const problems = [...historyProblems(repository), ...branches.problems, ...checkouts.problems];
-  const notes = checkouts.examined
+  const inUse = checkouts.examined
     .filter(({ moves, status }) => !moves && status.changed.length > 0)
     .map(
       ({ path, status }) =>
         `${counted(status.changed.length, 'file')} not committed in ${path}: "${current ?? 'HEAD'}" is checked out there, not "${target.branch}", so they are not in the way.`,
     );
   const { tip, remote, known } = branches;
+  const notes = [...branches.notes, ...inUse];
   return { problems, notes, checkouts: checkouts.examined, tip, remote, known, current };
 }
 
 async function examineBranches(
   repository: Repository,
   target: Target,
-): Promise<Pick<Examined, 'tip' | 'remote' | 'known' | 'current' | 'problems'>> {
+): Promise<Pick<Examined, 'tip' | 'remote' | 'known' | 'current' | 'problems' | 'notes'>> {
   const current = await checkedOut(repository);
   const remote = await findRemote(repository, target.remote);
   const tracking = remote === null ? null : trackingRef(remote.refspecs, target.branch);
   const branches = await branchProblems(repository, target, current, tracking);
   const problems = [...(await remoteProblems(repository, target, remote)), ...branches.problems];
-  return { ...branches, problems, remote, current };
+  const notes = remote === null ? [] : await otherRemote(repository, target);
+  return { ...branches, problems, notes, remote, current };
+}
+
+/** Whoever pulls and pushes with git itself may expect the branch to go where git would take it. */
+async function otherRemote(repository: Repository, { branch, remote }: Target): Promise<string[]> {
+  const [followed] = (await settingsOf(repository, `branch.${branch}.remote`)).slice(-1);
+  if (followed === undefined || followed === '.' || followed === remote) return [];
+  return [
+    `"${branch}" follows the remote "${shownText(followed)}", and this run brings it together with "${remote}". If the other was meant, name it (REMOTE, --remote).`,
+  ];
 }
 
 async function examineCheckouts(

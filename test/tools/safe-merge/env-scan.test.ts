@@ -101,6 +101,16 @@ test('work on another branch here is noted, and stops nothing', async () => {
   expect(found).toMatchObject({ code: 0, notes: [expect.stringContaining('1 file not committed')] });
 });
 
+test('a branch that follows another remote is noted, and said', async () => {
+  const { mine } = clonesIn(box.folder());
+  mine.git('remote', 'add', 'upstream', mine.git('remote', 'get-url', 'origin'));
+  expect((await scan(mine.path, '--remote', 'origin')).notes).toEqual([]);
+  const found = await scan(mine.path, '--remote', 'upstream');
+  const note = expect.stringContaining('"main" follows the remote "origin"') as string;
+  expect(found).toMatchObject({ code: 0, notes: [note] });
+  expect((await tool(mine.path, ['env_scan', '--remote', 'upstream'])).stderr).toEqual(note);
+});
+
 test('a lock that goes away in time stops nothing', async () => {
   const { mine } = clonesIn(box.folder());
   const lock = join(mine.path, '.git/index.lock');
