@@ -47,15 +47,16 @@ export function slicePlan(
     }
   }
   const met = new Set<StepId>();
+  const readers = new Map<string, string[]>();
   const steps = plan.steps.filter((step) => inside.has(step.id)).map((step) => cutOff(step));
+  for (const [read, by] of readers) problems.push(leftOut(read, by));
   return problems.length > 0
     ? { kind: 'impossible', problems }
     : { kind: 'slice', slice: { plan: { ...plan, steps }, met: [...met] } };
 
   function cutOff(step: Step): Step {
     for (const read of readBy(step)) {
-      if (!inside.has(read))
-        problems.push(`step ${quote(step.id)} reads what step ${quote(read)} came to, which is left out`);
+      if (!inside.has(read)) readers.set(read, [...(readers.get(read) ?? []), step.id]);
     }
     for (const id of step.dependsOn) if (!inside.has(id)) met.add(id);
     const provided = new Set(
@@ -72,6 +73,14 @@ export function slicePlan(
     const outputs = referencesIn(step.work).map((reference) => reference.step);
     return [...new Set([...outputs, ...(step.condition === null ? [] : readsOf(step.condition))])];
   }
+}
+
+/** Says that steps need the outcome of one that is not in the slice, and what to do. */
+function leftOut(read: string, by: readonly string[]): string {
+  const some = by.slice(0, 3).map(quote).join(', ');
+  const more = by.length > 3 ? ` and ${by.length - 3} more` : '';
+  const who = by.length === 1 ? `step ${some} reads` : `steps ${some}${more} read`;
+  return `${who} what step ${quote(read)} came to, which is left out: name ${quote(read)}, too`;
 }
 
 /**

@@ -40,10 +40,19 @@ test('what a step reads cannot be taken as met', () => {
   const { work } = aStep('x');
   const reads = { ...work, args: ['${steps.a.outputs.n}'] } as typeof work;
   expect(slice(aPlan([aStep('a'), aStep('b', ['a'], { work: reads })]), 'b')).toEqual([
-    'step "b" reads what step "a" came to, which is left out',
+    'step "b" reads what step "a" came to, which is left out: name "a", too',
   ]);
   expect(slice(aPlan([aStep('a'), aStep('b', ['a'], { condition: 'a' })]), 'b')).toEqual([
-    'step "b" reads what step "a" came to, which is left out',
+    'step "b" reads what step "a" came to, which is left out: name "a", too',
+  ]);
+});
+
+test('one that many steps read is named once', () => {
+  const { work } = aStep('x');
+  const reads = { ...work, args: ['${steps.a.outputs.n}'] } as typeof work;
+  const readers = ['b', 'c', 'd', 'e', 'f'].map((id) => aStep(id, ['a'], { work: reads }));
+  expect(slice(aPlan([aStep('a'), ...readers]), 'b', 'c', 'd', 'e', 'f')).toEqual([
+    'steps "b", "c", "d" and 2 more read what step "a" came to, which is left out: name "a", too',
   ]);
 });
 
