@@ -35,6 +35,10 @@ export function timeLeft(asked: Asked | null, now: number): string {
   return `${seconds(Math.max(0, deadlineAt - now))} left${then}`;
 }
 
+/** Until when an answer counts, and what then; empty when that is not known. */
+export const untilLines = (asked: Asked | null, now: number): string[] =>
+  asked === null ? [] : [`until ${localTime(asked.deadlineAt)}: ${timeLeft(asked, now)}`];
+
 /** The command that answers. */
 export function answerLine({ step, asked }: Question, runId: string, program: string): string {
   const choice =
@@ -56,9 +60,7 @@ export function questionLines(record: RunRecord, program: string, now: number, p
         ({ value, label }) =>
           `      ${value.padEnd(width)}${label === value ? '' : `  ${paint.dim(oneLine(label))}`}`,
       ),
-      ...(asked === null
-        ? []
-        : [paint.dim(`    until ${localTime(asked.deadlineAt)}: ${timeLeft(asked, now)}`)]),
+      ...untilLines(asked, now).map((line) => paint.dim(`    ${line}`)),
       `    ${answerLine(question, record.head.runId, program)}`,
     ];
   });

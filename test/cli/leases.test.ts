@@ -126,6 +126,7 @@ test('a step that asks for a choice takes one that it offers', async () => {
   const runId = runIdOf(await shop.run('start', plan, '--detach', '--json'));
   const watching = shop.begin(['watch', runId]);
   await watching.said('ask  started');
+  await watching.said(' left'); // until when an answer counts
   const { out } = await shop.run('show', runId);
   expect(out).toMatch(/ask {2}Whose\?/);
   expect(out).toContain('theirs  What they wrote');

@@ -26,6 +26,7 @@ export const conflictSettle: Tool = {
     'ai_conflict_resolver --on-unresolved pause made (its output names it); abort gives the merge up.',
     'Exit codes: 0 the merge is finished, 1 given up or not all resolved, 2 nothing to settle, or wrong use.',
   ].join('\n'),
+  example: 'conflict_settle --branch main --decision theirs',
   options: [{ flags: '--decision <answer>', description: DECISIONS.join(', '), default: '' }],
   tolerated: false,
   run: settleStep,
