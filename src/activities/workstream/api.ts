@@ -117,7 +117,12 @@ export type WorkstreamTrouble =
       readonly together: readonly string[];
     }
   /** The work tree itself was moved, replaced, or cut off from its repository. */
-  | { readonly reason: 'worktree-replaced'; readonly detail: string }
+  | {
+      readonly reason: 'worktree-replaced';
+      readonly detail: string;
+      /** Steps at work at the same time: it may have been one of them. */
+      readonly together?: readonly string[];
+    }
   | { readonly reason: 'tool-failed'; readonly meaning: ExitMeaning; readonly detail: string }
   /** Its calls cost more than was left: the one that did was ended, or another is not begun. */
   | { readonly reason: 'over-budget'; readonly spentUsd: number; readonly maxUsd: number }

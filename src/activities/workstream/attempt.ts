@@ -160,12 +160,13 @@ export class AttemptAtWork {
       goesOn,
     }).finally(() => this.keeper?.rest());
     found.calls.push(call);
-    const replaced = await replacedBreach(this.worktree);
+    const { home } = this.bench.world;
+    const replaced = await replacedBreach(home, this.repository, this.worktree, this.#guard!);
     if (replaced !== null) return replaced;
     this.stage('capture');
     // Side by side: neither changes what the other looks at.
     const [breach, lost] = await Promise.all([
-      findBreach(this.bench.world.home, this.repository, this.worktree, this.#guard!),
+      findBreach(home, this.repository, this.worktree, this.#guard!),
       this.capture(`${this.task.attempt}.${round}`),
     ]);
     if (lost !== null) return breach ?? lost;

@@ -81,11 +81,17 @@ async function linkBreach(worktree: OwnWorktree): Promise<WorkstreamTrouble | nu
 }
 
 /** Says what became of a work tree that is not the one that was opened; null: it is. Nothing in it is to be looked at. */
-export async function replacedBreach(worktree: OwnWorktree): Promise<WorkstreamTrouble | null> {
+export async function replacedBreach(
+  home: string,
+  repository: Repository,
+  worktree: OwnWorktree,
+  { since }: Guard,
+): Promise<WorkstreamTrouble | null> {
   if (await isIntact(worktree)) return null;
   return {
     reason: 'worktree-replaced',
-    detail: `"${worktree.path}" was moved away, or something else put in its place`,
+    detail: `"${worktree.path}" was removed or moved away, or something else put in its place`,
+    together: await othersAtWork(home, repository, worktree, since),
   };
 }
 

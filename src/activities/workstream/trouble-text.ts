@@ -12,6 +12,9 @@ const some = (texts: readonly string[], all: number, most = 3): string =>
 /** Each of them is something that a person has to put right. */
 const SHOWN_DIFFERENCES = 6;
 
+const suspects = (together: readonly string[]): string =>
+  together.length === 0 ? '' : ` (it may have been ${together.join(' or ')}: at work at the same time)`;
+
 /** Says a trouble for a person. */
 export function troubleText(trouble: WorkstreamTrouble): string {
   switch (trouble.reason) {
@@ -24,12 +27,10 @@ export function troubleText(trouble: WorkstreamTrouble): string {
         differences.length + omitted,
         SHOWN_DIFFERENCES,
       );
-      const who =
-        together.length === 0 ? '' : ` (it may have been ${together.join(' or ')}: at work at the same time)`;
-      return `outside its work tree, while it worked: ${what}${who}; nothing of that was put back: undo what is not yours`;
+      return `outside its work tree, while it worked: ${what}${suspects(together)}; nothing of that was put back: undo what is not yours`;
     }
     case 'worktree-replaced':
-      return `the work tree was tampered with: ${trouble.detail}`;
+      return `the work tree was tampered with: ${trouble.detail}${suspects(trouble.together ?? [])}`;
     case 'tool-failed':
       return `the tool ${trouble.meaning === 'quota' ? 'has used up its quota' : 'failed'}: ${trouble.detail}`;
     case 'over-budget':
