@@ -17,6 +17,7 @@ p{margin:0}.dim{color:var(--dim)}code{font:13px ui-monospace,monospace;overflow-
 .wide{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px}
 table{border-collapse:collapse;width:100%}th{text-align:left;font-weight:500;color:var(--dim)}
 th,td{padding:6px 14px 6px 0;border-bottom:1px solid var(--line);vertical-align:top}tr:last-child td{border-bottom:0}
+td .keep{white-space:nowrap}td .keep code{overflow-wrap:normal;word-break:normal}
 td.num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .tag{display:inline-block;border-radius:999px;padding:0 10px;font-size:13px;white-space:nowrap;background:var(--idle-bg)}
 .tag.landed,.tag.succeeded{background:var(--good-bg);color:var(--good)}
@@ -43,7 +44,7 @@ export function reportHtml(report: SetReport, now: number): string {
     [String(totals.failed), 'failed'],
     [String(totals.blocked), 'blocked'],
     [duration(totals.tookMs), `took, with ${report.maxWorkers} at once`],
-    [totals.speedUp === null ? '–' : `${totals.speedUp.toFixed(1)} ×`, 'faster than one by one'],
+    [totals.speedUp === null ? '–' : `${totals.speedUp.toFixed(1)} ×`, 'as fast as one by one'],
     [costText(report, totals), 'spent'],
   ];
   const when = `${day(startedAt)} – ${endedAt === null ? 'running' : day(endedAt)}`;
@@ -99,12 +100,14 @@ export function reportHtml(report: SetReport, now: number): string {
         `${code(one.id)}<br><span class="dim">${escape(one.title)}</span>`,
         tag(fateOf(one)),
         escape(one.tool),
-        one.startedAt === null ? '–' : duration(workedMs(one, now)),
+        one.startedAt === null ? '–' : kept(duration(workedMs(one, now))),
         String(one.attempts),
         one.costUsd === null ? '–' : `$${one.costUsd.toFixed(2)}`,
         one.patch === null
           ? '–'
-          : `${counted(one.patch.files, 'file')}<br>+${one.patch.insertions} −${one.patch.deletions}${one.patch.commit === null ? '' : `<br>${code(one.patch.commit.slice(0, 12))}`}`,
+          : kept(
+              `${counted(one.patch.files, 'file')}<br>+${one.patch.insertions} −${one.patch.deletions}${one.patch.commit === null ? '' : `<br>${code(one.patch.commit.slice(0, 12))}`}`,
+            ),
         escape(one.reason ?? one.patch?.reason ?? ''),
       ]),
     ),
@@ -119,6 +122,9 @@ export function reportHtml(report: SetReport, now: number): string {
 
 const tag = (word: string): string =>
   `<span class="tag ${escape(word.replace(' ', '-'))}">${escape(word)}</span>`;
+/** What reads badly when it is broken in two: a length of time, the name of a commit. */
+const kept = (html: string): string => `<span class="keep">${html}</span>`;
+
 const code = (text: string): string => `<code>${escape(text)}</code>`;
 const day = (time: number): string => new Date(time).toISOString().replace('T', ' ').slice(0, 19);
 
