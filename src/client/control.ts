@@ -52,6 +52,20 @@ export async function cancelRun(link: Link, runId: string, because: Because): Pr
   });
 }
 
+/**
+ * Ends a run without asking it, for one that does not answer. What its steps run is ended by their workers, as soon as these hear of it.
+ *
+ * @throws PlanwrightError `refused` when it has ended already
+ */
+export async function terminateRun(link: Link, runId: string, { reason, actor }: Because): Promise<void> {
+  const client = await openRun(link, runId, 'terminated');
+  await answered(runId, () =>
+    client.withDeadline(Date.now() + ANSWER_MS, () =>
+      client.workflow.getHandle(runId).terminate(`${reason} (${actor})`),
+    ),
+  );
+}
+
 /** Cancels one step. That counts as its failure, so its policy applies: `abortsRun` says whether the run ends by it. */
 export const cancelStep = (link: Link, runId: string, step: string, because: Because): Promise<void> =>
   update<CancelStepRequest>(link, runId, CANCEL_STEP_UPDATE, {

@@ -94,7 +94,11 @@ export async function answered<T>(runId: string, ask: () => Promise<T>): Promise
     throw new PlanwrightError(
       'no-worker',
       `run "${runId}" does not answer: no worker is there, or it is busy`,
-      ['planwright up        starts a worker where none is', 'planwright doctor    says what is in force'],
+      [
+        'planwright up        starts a worker where none is',
+        'planwright doctor    says what is in force',
+        `planwright cancel ${runId} --force    ends it without asking it`,
+      ],
       { cause: error },
     );
   }

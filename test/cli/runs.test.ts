@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readWorkerRecord } from '../../src/server/worker-record.js';
 import { root } from '../checkout.js';
+import { sleepers, uniqueSleep, until } from '../support/processes.js';
 import { jsonLines, openShop, shell, type Answer, type Shop } from './a-shop.js';
 
 let shop: Shop;
@@ -223,6 +224,18 @@ test('cancel waits until all that runs has ended', async () => {
     code: 2,
     err: expect.stringContaining('it has ended already') as string,
   });
+});
+
+test('a run is ended without being asked, and so is what it runs', async () => {
+  const long = uniqueSleep();
+  const plan = shop.plan('forced', [{ id: 'long', ...shell(`exec sleep ${long}`) }]);
+  const runId = runIdOf(await shop.run('start', plan, '--detach', '--json'));
+  await until('it sleeps', () => sleepers(long).length === 1, 60_000);
+  const both = await shop.run('cancel', runId, '--force', '--step', 'long');
+  expect([both.code, both.err]).toEqual([2, expect.stringContaining("'--force' cannot be used with")]);
+  expect((await shop.run('cancel', runId, '--force', '--reason', 'stuck')).code).toBe(0);
+  await until('nothing is left of it', () => sleepers(long).length === 0, 60_000);
+  expect((await shop.run('show', runId)).out).toMatch(/canceled[\s\S]*terminated: stuck \(.+\)/);
 });
 
 test('logs are bytes in a pipe, harmless on a terminal, and followed while they grow', async () => {

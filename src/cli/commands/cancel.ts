@@ -1,8 +1,8 @@
 /**
  * `planwright cancel`: ends a run, or one step of it.
  */
-import type { Command } from 'commander';
-import { abortsRun, cancelRun, cancelStep } from '../../client/control.js';
+import { Option, type Command } from 'commander';
+import { abortsRun, cancelRun, cancelStep, terminateRun } from '../../client/control.js';
 import type { Link } from '../../client/link.js';
 import { findRun } from '../../client/list-runs.js';
 import { followed } from '../../client/planwright.js';
@@ -16,6 +16,7 @@ import type { ExitCode, World } from '../world.js';
 interface Options {
   readonly step?: string;
   readonly reason: string;
+  readonly force?: true;
   readonly wait: boolean;
   readonly json: boolean;
 }
@@ -25,12 +26,16 @@ export function define(command: Command, { world, exit }: Host): void {
     .argument('<run>', 'id of a run, a part of it, or "last"')
     .option('--step <id>', 'cancel this step only; that counts as its failure, and its policy applies')
     .option('--reason <text>', 'why, for the record', 'Canceled by user')
+    .addOption(
+      new Option('--force', 'end it without asking it: for a run that does not answer').conflicts('step'),
+    )
     .option('--no-wait', 'do not wait until all that runs has ended');
   addJson(command).action(async (run: string, options: Options) => exit(await cancel(world, run, options)));
   examples(
     command,
     'planwright cancel last',
     'planwright cancel last --step build --reason "takes too long"',
+    'planwright cancel last --force --reason "it does not answer"',
   );
 }
 
@@ -48,9 +53,9 @@ async function wholeRun(
   world: World,
   link: Link,
   runId: string,
-  { reason, wait, json }: Options,
+  { reason, force, wait, json }: Options,
 ): Promise<ExitCode> {
-  await cancelRun(link, runId, { reason, actor: currentActor() });
+  await (force === true ? terminateRun : cancelRun)(link, runId, { reason, actor: currentActor() });
   if (!wait) {
     if (json) printJson(world, { run_id: runId, canceling: true });
     else print(world, `${runId} is being canceled`);
