@@ -102,6 +102,14 @@ describe('a file', () => {
     ]);
   });
 
+  test('with a NUL character where a process is given text is refused', async () => {
+    const found = await errors({ 'ws-a.json': bundle('ws-a', { acceptance_tests: ['true', 'tr\0ue'] }) });
+    expect(found).toEqual([
+      expect.stringContaining('"acceptance_tests" holds a NUL character, which no process can be given'),
+    ]);
+    expect(await errors({ 'ws-a.json': bundle('ws-a', { tasks: ['a\0b'] }) })).toHaveLength(1);
+  });
+
   test('may open with a byte order mark', async () => {
     const set = await loadTexts({ 'ws-a.json': `\ufeff${JSON.stringify(bundle('ws-a'))}` });
     expect(set.malformed).toEqual([]);

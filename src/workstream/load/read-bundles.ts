@@ -120,8 +120,29 @@ function readBundle(
   }
   if (!read.success) return null;
   const workstream = workstreamOf(read.data);
+  checkTexts(workstream, base, findings, subject);
   checkSize(workstream, base, findings, subject);
   return findings.hasErrors ? null : workstream;
+}
+
+/** What processes are given. Paths are looked at with their scope. */
+function checkTexts(
+  { tasks, capabilityPayload: { prompt }, acceptanceTests }: Workstream,
+  path: readonly (string | number)[],
+  findings: Findings,
+  subject: string,
+): void {
+  const given = {
+    tasks,
+    capability_payload: prompt === null ? [] : [prompt],
+    acceptance_tests: acceptanceTests,
+  };
+  for (const [key, texts] of Object.entries(given)) {
+    const index = texts.findIndex((text) => text.includes('\0'));
+    if (index < 0) continue;
+    const message = `${subject}: "${key}" holds a NUL character, which no process can be given`;
+    findings.add({ code: 'bad-value', path: [...path, key], message });
+  }
 }
 
 /** A step as it is sent to a worker: what the server does not take would leave the run waiting for ever. */
