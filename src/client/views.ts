@@ -5,7 +5,8 @@ import { attemptId, rfc3339, toolOf } from '../plan/event.js';
 import { causeText, failureExitCode, failureText } from '../plan/failure-words.js';
 import { attemptsSeen, type LiveAttempt, type SeenAttempt } from '../plan/live.js';
 import type { LeaseUse } from '../plan/lease-use.js';
-import type { Json, Step } from '../plan/plan.js';
+import { causeOf } from '../plan/needs.js';
+import type { Json, Step, StepId } from '../plan/plan.js';
 import type { QuarantineNote, RunHead, RunRecord, RunState, StepKind, StepRecord } from '../plan/record.js';
 import { underQuarantine, type RunSummary } from '../record/run-record.js';
 
@@ -165,6 +166,7 @@ export function progressOf({ counts }: Pick<RunHead, 'counts'>): number {
 /** Returns the rows of all steps, in plan order, attempts of a step in theirs. */
 export function stepAttempts({ record, live }: RunView): StepAttempt[] {
   const recordOf = new Map(record.steps.map((step) => [step.id, step]));
+  const stateOf = (id: StepId): StepKind | undefined => recordOf.get(id)?.state;
   return record.plan.steps.flatMap((step, sequence) => {
     const own = recordOf.get(step.id);
     if (own === undefined) return [];
@@ -173,7 +175,7 @@ export function stepAttempts({ record, live }: RunView): StepAttempt[] {
     const landing = live.get(step.id)?.landing;
     const attempts =
       seen.length === 0
-        ? [untried(base, step, own)]
+        ? [untried(base, step, own, stateOf)]
         : seen.map((attempt) => tried(base, step, own, attempt, attempt === seen.at(-1)));
     return landing === undefined
       ? attempts
@@ -191,7 +193,12 @@ const NOT_KEPT = {
 } as const;
 type Base = Pick<StepAttempt, 'run_id' | 'sequence' | 'tool_id'> & typeof NOT_KEPT;
 
-function untried(base: Base, step: Step, record: StepRecord): StepAttempt {
+function untried(
+  base: Base,
+  step: Step,
+  record: StepRecord,
+  stateOf: (id: StepId) => StepKind | undefined,
+): StepAttempt {
   const { failure } = record;
   return {
     ...base,
@@ -202,7 +209,7 @@ function untried(base: Base, step: Step, record: StepRecord): StepAttempt {
     exit_code: failure === null ? null : failureExitCode(failure),
     error_log: failure === null ? null : failureText(failure),
     metadata: { step_id: step.id, step_name: step.name, attempt: null },
-    cause: record.cause === null ? null : causeText(record.cause),
+    cause: record.cause === null ? null : causeOf(step, record.cause, stateOf),
     logs: null,
     outputs: record.outputs,
     approval: approvalOf(record),

@@ -1,9 +1,10 @@
 /**
  * What a workstream cannot do without, and why one is blocked.
  */
+import { causeText } from './failure-words.js';
 import type { Step, StepId } from './plan.js';
 import { quote } from './quote.js';
-import type { StepKind } from './record.js';
+import type { Cause, StepKind } from './record.js';
 
 /** Returns the steps without whose success a workstream is blocked; of other steps none. */
 export const needsOf = ({ work, dependsOn }: Step): StepId[] => {
@@ -21,11 +22,17 @@ const ENDS: Readonly<Record<Exclude<StepKind, 'succeeded'>, string>> = {
 };
 
 /** Returns in words what a workstream needs and has not got. */
-export const blockersOf = (step: Step, stateOf: (step: StepId) => StepKind | undefined): string[] =>
+const blockersOf = (step: Step, stateOf: (step: StepId) => StepKind | undefined): string[] =>
   needsOf(step).flatMap((on) => {
     const state = stateOf(on);
     return state === undefined || state === 'succeeded' ? [] : [`${quote(on)}, which ${ENDS[state]}`];
   });
 
 /** Says them in a line. */
-export const needText = (blockers: readonly string[]): string => `needs ${blockers.join('; and ')}`;
+const needText = (blockers: readonly string[]): string => `needs ${blockers.join('; and ')}`;
+
+/** Returns why a step ended without being run to its end: of a workstream that was held back, what it lacks. */
+export function causeOf(step: Step, cause: Cause, stateOf: (step: StepId) => StepKind | undefined): string {
+  const blockers = cause.kind === 'condition' ? blockersOf(step, stateOf) : [];
+  return blockers.length === 0 ? causeText(cause) : needText(blockers);
+}

@@ -8,7 +8,7 @@ import { causeText, failureExitCode, failureText } from './failure-words.js';
 import { addLeases } from './lease-events.js';
 import { attemptsSeen, type LiveAttempt } from './live.js';
 import type { ManualNote } from './by-hand.js';
-import { blockersOf, needText } from './needs.js';
+import { causeOf } from './needs.js';
 import type { Json, Retry, Step } from './plan.js';
 import type { Cause, StepKind, StepRecord } from './record.js';
 import { retryDelayMs } from './retry-delay.js';
@@ -161,7 +161,7 @@ export class StepEvents {
         return this.#drafts.add('step_skipped', at, after, record.id, {
           step_id: record.id,
           ...causeData(record.cause),
-          ...this.#blocked(record),
+          ...this.#why(record),
         });
       }
       case 'canceled':
@@ -174,12 +174,9 @@ export class StepEvents {
     }
   }
 
-  /** Of a workstream that its condition held back: what it lacks, which says more. */
-  #blocked({ id, cause }: StepRecord): Readonly<Record<string, Json>> {
+  #why({ id, cause }: StepRecord): Readonly<Record<string, Json>> {
     const { stepOf, stateOf } = this.#around;
-    const step = cause?.kind === 'condition' ? stepOf.get(id) : undefined;
-    const blockers = step === undefined ? [] : blockersOf(step, (on) => stateOf.get(on));
-    return blockers.length === 0 ? {} : { reason: needText(blockers) };
+    return cause === null ? {} : { reason: causeOf(stepOf.get(id)!, cause, (on) => stateOf.get(on)) };
   }
 
   #afterAbort(record: StepRecord, after: readonly number[]): readonly number[] {

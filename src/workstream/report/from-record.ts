@@ -3,8 +3,7 @@
  */
 import type { Json, Step } from '../../plan/plan.js';
 import type { RunRecord, StepRecord } from '../../plan/record.js';
-import { causeText } from '../../plan/failure-words.js';
-import { blockersOf, needText } from '../../plan/needs.js';
+import { causeOf } from '../../plan/needs.js';
 import { describeFailure } from '../../plan/view.js';
 import { resolvedText, type Resolution } from '../../landing/landing.js';
 import type { PatchState } from '../ledger.js';
@@ -46,8 +45,10 @@ export function reportOf(record: RunRecord, note: SetNote): SetReport {
   const workstreams = plan.steps
     .filter(({ work }) => work.kind === 'workstream')
     .map((step) => {
-      const blockers = blockersOf(step, (on) => recordOf.get(on)?.state);
-      return workstreamOf(step, recordOf.get(step.id)!, fates.get(step.id) ?? null, blockers);
+      const record = recordOf.get(step.id)!;
+      const cause =
+        record.cause === null ? null : causeOf(step, record.cause, (on) => recordOf.get(on)?.state);
+      return workstreamOf(step, record, fates.get(step.id) ?? null, cause);
     });
   return {
     format: 1,
@@ -68,23 +69,16 @@ export function reportOf(record: RunRecord, note: SetNote): SetReport {
   };
 }
 
-/** @param blockers - what it needs and has not got, in words */
+/** @param cause - why it ended without being run to its end, or null */
 function workstreamOf(
   step: Step,
   record: StepRecord,
   fate: Fields | null,
-  blockers: readonly string[],
+  cause: string | null,
 ): ReportedWorkstream {
   const { outputs, attempts } = record;
   const state = stateOf(record);
-  const because =
-    record.failure !== null
-      ? describeFailure(record.failure)
-      : record.cause === null
-        ? null
-        : record.cause.kind === 'condition' && blockers.length > 0
-          ? needText(blockers)
-          : causeText(record.cause);
+  const because = record.failure === null ? cause : describeFailure(record.failure);
   const patch = patchOf(objectOf(outputs['patch'] ?? null), outputs, fate);
   return {
     id: step.id,

@@ -162,7 +162,7 @@ test('what is published while a tool works is not taken for its doing; what come
   at.repo.write({ 'new.txt': 'not ours\n' });
   at.repo.git('branch', 'x');
   expect(await seen()).toEqual([
-    expect.stringMatching(/new\.txt was written$/),
     expect.stringMatching(/^branch refs\/heads\/x was made/),
+    expect.stringMatching(/new\.txt was written$/),
   ]);
 });
