@@ -26,6 +26,7 @@ import { bringBack, runCheck } from './run-checks.js';
 import { endText, startLine, type Bench } from './start-line.js';
 import { callTool } from './tool-call.js';
 import { checkEnvironment, type ToolEnvironment } from './tool-environment.js';
+import { allEnded } from '../../os/all-ended.js';
 
 /** What an attempt has come to so far. */
 export interface Findings {
@@ -165,7 +166,7 @@ export class AttemptAtWork {
     if (replaced !== null) return replaced;
     this.stage('capture');
     // Side by side: neither changes what the other looks at.
-    const [breach, lost] = await Promise.all([
+    const [breach, lost] = await allEnded([
       findBreach(home, this.repository, this.worktree, this.#guard!),
       this.capture(`${this.task.attempt}.${round}`),
     ]);

@@ -14,6 +14,7 @@ import { differenceText, sharedDifferences } from '../../tools/git/shared-differ
 import { readSharedState, type Difference, type SharedState } from '../../tools/git/shared-state.js';
 import { addNote, readNotes } from '../../tools/git/time-ledger.js';
 import type { WorkstreamTrouble } from './api.js';
+import { allEnded } from '../../os/all-ended.js';
 
 export interface Guard {
   readonly before: SharedState;
@@ -44,7 +45,7 @@ export async function findBreach(
     return sharedDifferences(before, after, await publishedSince(home, repository, since));
   };
   // A look may fall into a change of ours: only one that cannot counts.
-  const [forged, seen] = await Promise.all([
+  const [forged, seen] = await allEnded([
     findForged(repository, store),
     look(),
     noteWindow(home, repository, worktree, since),

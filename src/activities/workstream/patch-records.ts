@@ -10,6 +10,7 @@ import { shownPath } from '../../tools/git/path-bytes.js';
 import { readRefs } from '../../tools/git/refs.js';
 import { takeSnapshot } from '../../tools/git/work-snapshot.js';
 import type { PatchSummary } from './api.js';
+import { allEnded } from '../../os/all-ended.js';
 
 const MAX_PATHS = 50;
 
@@ -32,7 +33,7 @@ export interface RecordRequest {
 /** Captures a work tree and notes everything about it. */
 export async function recordPatch(worktree: OwnWorktree, request: RecordRequest): Promise<Recorded> {
   const { runId, step, name, folder, message, isLitter } = request;
-  const [id, snapshot] = await Promise.all([
+  const [id, snapshot] = await allEnded([
     freeId(worktree, `${fileNameOf(runId)}/${step}-${name}`),
     takeSnapshot(worktree, isLitter),
   ]);

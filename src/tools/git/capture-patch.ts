@@ -25,6 +25,7 @@ import { moveRefs, readRef } from './refs.js';
 import { gitIn, line, type Repository } from './repository.js';
 import { treeOfCommit } from './commit-facts.js';
 import { takeSnapshot, type WorkSnapshot } from './work-snapshot.js';
+import { allEnded } from '../../os/all-ended.js';
 
 export interface CaptureRequest {
   /** Names its refs: letters, digits and `_ - . /`. */
@@ -133,7 +134,7 @@ async function capture(
   const { tree } = snapshot;
   const baseTree = await treeOfCommit(git.run, base);
   const changes = tree === baseTree ? null : rawChanges(git.run, baseTree, tree);
-  const [entries, written, toolCommit] = await Promise.all([
+  const [entries, written, toolCommit] = await allEnded([
     changes === null ? [] : changes.then((all) => entriesOf(git.run, all)),
     changes === null ? null : writePatch(worktree, request.file, baseTree, tree, changes),
     commitOfTool(worktree),

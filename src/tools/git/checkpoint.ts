@@ -21,6 +21,7 @@ import {
 import type { OwnWorktree } from './own-worktree.js';
 import { bytesFromPath, fields, fileBytes, pathFromBytes } from './path-bytes.js';
 import { line } from './repository.js';
+import { allEnded } from '../../os/all-ended.js';
 
 export interface Checkpoint {
   /** What the work tree was opened at. */
@@ -106,7 +107,7 @@ export class Checkpoints {
         atSec: Math.floor(takenAt / 1000),
       },
     );
-    const [files, pack] = await Promise.all([this.#filesOf(base, tree), this.#pack(commit)]);
+    const [files, pack] = await allEnded([this.#filesOf(base, tree), this.#pack(commit)]);
     this.#tree = tree;
     return { base, commit, tree, files, omitted, takenAt, pack };
   }

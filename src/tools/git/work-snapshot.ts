@@ -11,6 +11,7 @@ import type { OwnWorktree } from './own-worktree.js';
 import { bytesFromPath, fields, fileBytes, pathFromBytes } from './path-bytes.js';
 import { line } from './repository.js';
 import { submodulesOf } from './commit-facts.js';
+import { allEnded } from '../../os/all-ended.js';
 
 export interface WorkSnapshot {
   readonly tree: string;
@@ -36,7 +37,7 @@ export async function takeSnapshot(
   try {
     await renewOwnGit(dirname(git.index), worktree.repository);
     await copyIndex(git.index, index);
-    const [odd, submodules, isAdded] = await Promise.all([
+    const [odd, submodules, isAdded] = await allEnded([
       findOddFiles(git.workTree),
       submodulesOf(git.run, worktree.base),
       add(git, index, []).then(
@@ -51,8 +52,8 @@ export async function takeSnapshot(
     }
     const added = note.included.map(({ path }) => path);
     const asItIs = (): Promise<[tree: string, others: string[]]> =>
-      Promise.all([git.run(['write-tree'], { env }).then(line), othersThan(git, index)]);
-    const [litter, seen] = await Promise.all([
+      allEnded([git.run(['write-tree'], { env }).then(line), othersThan(git, index)]);
+    const [litter, seen] = await allEnded([
       unwanted(git, index, worktree.base, (path) => added.includes(path) || isLitter(path)),
       asItIs(), // most leave none
     ]);
