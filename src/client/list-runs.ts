@@ -12,6 +12,7 @@ import { readSummary, UnreadableRecordError } from '../record/run-record.js';
 import { SetupError } from '../server/setup-error.js';
 import { unusableHome } from '../server/usable-home.js';
 import { CHANGES_QUERY, RUN_WORKFLOW, type Changes } from '../workflows/api.js';
+import { isNotFound } from './follow.js';
 import type { Link } from './link.js';
 import { byAge, pickRun } from './run-id.js';
 import { progressOf, summaryStatus } from './views.js';
@@ -117,7 +118,17 @@ async function knownToServer(client: Client, text: string): Promise<string[]> {
     if (text.includes('~') || !workflowId.includes('~')) ids.push(workflowId);
     if (ids.length >= 100) break;
   }
-  return ids;
+  // A server's list lags behind what it knows.
+  return ids.length === 0 && text !== 'last' && (await isRun(client, text)) ? [text] : ids;
+}
+
+async function isRun(client: Client, id: string): Promise<boolean> {
+  try {
+    return (await client.workflow.getHandle(id).describe()).type === RUN_WORKFLOW;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
 }
 
 async function listedByServer(client: Client, filter: ListFilter, limit: number): Promise<ListedRun[]> {
