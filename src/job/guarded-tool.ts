@@ -6,7 +6,7 @@ import type { ToolOutcome } from '../workstream/breaker.js';
 import { meaningOf, type ToolEnd } from '../workstream/tool/outcome.js';
 import type { Tool } from '../workstream/tool/registry.js';
 import type { Job } from './job.js';
-import type { JobAsk } from './queue.js';
+import type { JobAsk } from './job-table.js';
 
 /** Returns the tool whose breaker a job heeds. Of one that takes no prompt, tests for instance, a failure says nothing: null. */
 export function guardedTool(

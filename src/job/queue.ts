@@ -3,31 +3,7 @@
  * jobs are to be told goes out as news.
  */
 import type { FinalJobState } from './job.js';
-
-/** A job that asks for a place. `execution` tells one run of its workflow from another of the same id. */
-export interface JobAsk {
-  readonly id: string;
-  readonly execution: string;
-  /** 0 goes first. */
-  readonly rank: number;
-  /** When it was submitted; a job that comes back keeps it. Milliseconds since 1970. */
-  readonly queuedAt: number;
-  readonly dependsOn: readonly string[];
-  /** The tool whose breaker it heeds; none for jobs of tools that have none. */
-  readonly tool?: string;
-}
-
-export interface QueuedJob extends JobAsk {
-  /**
-   * `held`: its tool is out of order, and it waits for that without a place. `told-off`: it was told that it cannot run,
-   * and will say that it has ended.
-   */
-  readonly state: 'waiting' | 'queued' | 'running' | 'held' | 'told-off';
-  /** Of `dependsOn`, or jobs that took over from them: those that have not ended. */
-  readonly waitsFor: readonly string[];
-  /** What is waited for must have been submitted by then. */
-  readonly deadlineAt: number;
-}
+import { isBefore, JobTable, type JobAsk, type QueuedJob } from './job-table.js';
 
 /** A queue on its way to the next execution of its workflow. */
 export interface QueueState {
@@ -77,24 +53,12 @@ export class JobQueue {
   places: number;
   ageingMs: number;
   unknownMs: number;
-  readonly #jobs = new Map<string, QueuedJob>();
-  /** Kept beside the jobs: a change must not cost a look at all of them. */
-  readonly #running = new Map<string, QueuedJob>();
-  /** Those that wait for their tool. No other job of the tool gets a place meanwhile: it would hear the same. */
-  readonly #held = new Map<string, QueuedJob>();
-  readonly #counts: Record<QueuedJob['state'], number> = {
-    ...{ waiting: 0, queued: 0, running: 0, held: 0, 'told-off': 0 },
-  };
+  readonly #jobs = new JobTable();
   /** Ids that are waited for and are not in the queue: to be looked for, or looked for already. */
   readonly #outside = new Map<string, 'to-find' | 'finding' | 'unknown' | 'open'>();
   /** Once those that are looked for are found: what is unknown then will not come any more. */
   #sealing = false;
   readonly #told: Told[] = [];
-  /** Who waits for whom, by the name of what is waited for. */
-  readonly #waiters = new Map<string, Set<string>>();
-  /** In which order jobs came: those that wait for one job are told in this order. */
-  readonly #cameAs = new Map<string, number>();
-  #came = 0;
 
   /**
    * @param forgets - whether a job that is told off is over for the queue at once, so that thousands of them need not say so one by
@@ -108,7 +72,7 @@ export class JobQueue {
     this.places = places;
     this.ageingMs = ageingMs;
     this.unknownMs = unknownMs;
-    for (const job of jobs) this.#set(job);
+    for (const job of jobs) this.#jobs.set(job);
     for (const job of jobs) this.#lookOutside(job);
     for (const { id, news, execution } of told) {
       const job = execution === undefined ? this.#jobs.get(id) : { id, execution };
@@ -121,7 +85,7 @@ export class JobQueue {
     const told = this.#told.map(({ job: { id, execution }, news }) =>
       news.kind === 'fail' && news.isForgotten === true ? { id, news, execution } : { id, news },
     );
-    return { name, places, ageingMs, unknownMs, jobs: [...this.#jobs.values()], told };
+    return { name, places, ageingMs, unknownMs, jobs: [...this.#jobs.all()], told };
   }
 
   get size(): number {
@@ -129,20 +93,20 @@ export class JobQueue {
   }
 
   get running(): readonly QueuedJob[] {
-    return [...this.#running.values()];
+    return this.#jobs.running;
   }
 
   get held(): readonly QueuedJob[] {
-    return [...this.#held.values()];
+    return this.#jobs.held;
   }
 
   count(state: QueuedJob['state']): number {
-    return this.#counts[state];
+    return this.#jobs.count(state);
   }
 
   /** Returns those that come first by their own priority, in order: at most so many, of these states (of all when none is named). */
   first(most: number, states: readonly string[]): { readonly ids: string[]; readonly known: number } {
-    const jobs = [...this.#jobs.values()].filter(
+    const jobs = [...this.#jobs.all()].filter(
       ({ state }) =>
         states.length === 0 || states.includes(state === 'held' || state === 'told-off' ? 'waiting' : state),
     );
@@ -157,8 +121,8 @@ export class JobQueue {
       if (before.state === 'running') this.#tell(before, { kind: 'go', rank: before.rank });
       return;
     }
-    if (before !== undefined) this.#remove(before);
-    const circle = this.#circleOf(ask);
+    if (before !== undefined) this.#jobs.remove(before);
+    const circle = this.#jobs.circleOf(ask);
     if (circle !== null) {
       const reason = `its dependencies go in a circle: ${circle.join(' → ')}`;
       this.#refuse({ ...ask, state: 'waiting', waitsFor: [], deadlineAt: now }, reason);
@@ -168,7 +132,7 @@ export class JobQueue {
     const waitsFor = [...new Set(ask.dependsOn)];
     const state = waitsFor.length === 0 ? 'queued' : 'waiting';
     const job: QueuedJob = { ...ask, state, waitsFor, deadlineAt: now + this.unknownMs };
-    this.#set(job);
+    this.#jobs.set(job);
     this.#lookOutside(job);
   }
 
@@ -177,7 +141,7 @@ export class JobQueue {
     const job = this.#jobs.get(id);
     // An old execution of a job that was replaced says nothing of the new one.
     if (job !== undefined && job.execution !== execution) return;
-    if (job !== undefined) this.#remove(job);
+    if (job !== undefined) this.#jobs.remove(job);
     if (how !== null) this.#settle(id, how);
   }
 
@@ -185,25 +149,26 @@ export class JobQueue {
   hold(id: string, execution: string, isHeld: boolean): void {
     const job = this.#jobs.get(id);
     if (job?.execution !== execution || job.state !== (isHeld ? 'running' : 'held')) return;
-    this.#set({ ...job, state: isHeld ? 'held' : 'queued' });
+    this.#jobs.set({ ...job, state: isHeld ? 'held' : 'queued' });
   }
 
   /** Gives free places to those that come first. */
   grant(now: number): void {
-    const free = this.places - this.#running.size;
+    const free = this.places - this.#jobs.count('running');
     if (free <= 0) return;
     for (let count = 0; count < free; count += 1) {
       const next = this.#next(now);
       if (next === null) return;
-      this.#set({ ...next.job, state: 'running' });
+      this.#jobs.set({ ...next.job, state: 'running' });
       this.#tell(next.job, { kind: 'go', rank: next.rank });
     }
   }
 
   #next(now: number): { readonly job: QueuedJob; readonly rank: number } | null {
     let best: { readonly job: QueuedJob; readonly rank: number } | null = null;
-    const barred = new Set([...this.#held.values()].map(({ tool }) => tool));
-    for (const job of this.#jobs.values()) {
+    // No other job of the tool gets a place meanwhile: it would hear the same.
+    const barred = new Set(this.#jobs.held.map(({ tool }) => tool));
+    for (const job of this.#jobs.all()) {
       if (job.state !== 'queued' || (job.tool !== undefined && barred.has(job.tool))) continue;
       const rank = this.#rankNow(job, now);
       if (best === null || isBefore(job, rank, best.job, best.rank)) best = { job, rank };
@@ -241,7 +206,7 @@ export class JobQueue {
     if (this.isFinding) return;
     const isSealing = this.#sealing;
     this.#sealing = false;
-    for (const job of [...this.#jobs.values()]) {
+    for (const job of [...this.#jobs.all()]) {
       if (job.state !== 'waiting' || (!isSealing && job.deadlineAt > now)) continue;
       if (!this.#jobs.has(job.id)) continue; // with one that was told off before
       const missing = job.waitsFor.find((id) => this.#outside.get(id) === 'unknown');
@@ -264,7 +229,7 @@ export class JobQueue {
     // One that was told off and had not ended yet when it was asked about: nobody else says that it has.
     if (this.forgets)
       for (const [id, how] of this.#outside) if (how === 'open') this.#outside.set(id, 'to-find');
-    for (const job of this.#jobs.values()) {
+    for (const job of this.#jobs.all()) {
       if (job.state !== 'waiting' || job.deadlineAt > now) continue;
       for (const id of job.waitsFor) if (this.#outside.has(id)) this.#outside.set(id, 'to-find');
     }
@@ -299,41 +264,9 @@ export class JobQueue {
   }
 
   #tellOff(job: QueuedJob, reason: string): void {
-    if (this.forgets) this.#remove(job);
-    else this.#set({ ...job, state: 'told-off', waitsFor: [] });
+    if (this.forgets) this.#jobs.remove(job);
+    else this.#jobs.set({ ...job, state: 'told-off', waitsFor: [] });
     this.#tell(job, { kind: 'fail', reason, ...(this.forgets ? { isForgotten: true } : {}) });
-  }
-
-  #set(job: QueuedJob): void {
-    const before = this.#jobs.get(job.id);
-    if (before !== undefined) this.#uncount(before);
-    else this.#cameAs.set(job.id, (this.#came += 1));
-    this.#counts[job.state] += 1;
-    if (job.state === 'running') this.#running.set(job.id, job);
-    if (job.state === 'held') this.#held.set(job.id, job);
-    for (const id of job.waitsFor) {
-      const waiters = this.#waiters.get(id) ?? new Set();
-      this.#waiters.set(id, waiters.add(job.id));
-    }
-    this.#jobs.set(job.id, job);
-  }
-
-  #remove(job: QueuedJob): void {
-    if (!this.#jobs.has(job.id)) return;
-    this.#uncount(job);
-    this.#jobs.delete(job.id);
-    this.#cameAs.delete(job.id);
-  }
-
-  #uncount({ id, state, waitsFor }: QueuedJob): void {
-    this.#counts[state] -= 1;
-    this.#running.delete(id);
-    this.#held.delete(id);
-    for (const other of waitsFor) {
-      const waiters = this.#waiters.get(other);
-      waiters?.delete(id);
-      if (waiters?.size === 0) this.#waiters.delete(other);
-    }
   }
 
   #lookOutside({ waitsFor }: QueuedJob): void {
@@ -345,7 +278,7 @@ export class JobQueue {
     const ended: [id: string, how: JobEnding][] = [[id, how]];
     for (let next = ended.shift(); next !== undefined; next = ended.shift()) {
       const [over, end] = next;
-      for (const job of this.#waitersOf(over)) {
+      for (const job of this.#jobs.waitersOf(over)) {
         switch (end.state) {
           case 'completed':
             this.#waitFor(
@@ -368,38 +301,11 @@ export class JobQueue {
     }
   }
 
-  #waitersOf(id: string): QueuedJob[] {
-    const jobs = [...(this.#waiters.get(id) ?? [])].flatMap((waiter) => this.#jobs.get(waiter) ?? []);
-    return jobs
-      .filter(({ state }) => state === 'waiting')
-      .sort((a, b) => this.#cameAs.get(a.id)! - this.#cameAs.get(b.id)!);
-  }
-
   #waitFor(job: QueuedJob, waitsFor: readonly string[]): void {
     const isReady = waitsFor.length === 0;
     const changed: QueuedJob = { ...job, waitsFor, state: isReady ? 'queued' : 'waiting' };
-    this.#set(changed);
+    this.#jobs.set(changed);
     if (isReady) this.#tell(job, { kind: 'queued' });
     else this.#lookOutside(changed);
   }
-
-  /** Returns the circle that a job would close, from it to it; null when there is none. */
-  #circleOf({ id, dependsOn }: JobAsk): string[] | null {
-    const from = new Map<string, string>(dependsOn.map((other) => [other, id]));
-    for (const [other] of from) {
-      if (other === id) break;
-      for (const next of this.#jobs.get(other)?.waitsFor ?? []) if (!from.has(next)) from.set(next, other);
-    }
-    if (!from.has(id)) return null;
-    const way = [id];
-    for (let at = from.get(id)!; at !== id; at = from.get(at)!) way.unshift(at);
-    return [id, ...way];
-  }
-}
-
-/** By priority, then by time, then by name. */
-function isBefore(a: QueuedJob, rankA: number, b: QueuedJob, rankB: number): boolean {
-  if (rankA !== rankB) return rankA < rankB;
-  if (a.queuedAt !== b.queuedAt) return a.queuedAt < b.queuedAt;
-  return a.id < b.id;
 }

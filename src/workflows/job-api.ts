@@ -3,7 +3,8 @@
  */
 import type { EscalationRules } from '../job/escalation.js';
 import type { FinalJobState, Job, JobState } from '../job/job.js';
-import type { Found, JobAsk, JobEnding, QueueState } from '../job/queue.js';
+import type { JobAsk } from '../job/job-table.js';
+import type { Found, JobEnding, QueueState } from '../job/queue.js';
 import type { RetryPolicy } from '../job/retry.js';
 import type { Priority } from '../plan/plan.js';
 import type { BreakerLimits } from '../workstream/breaker.js';

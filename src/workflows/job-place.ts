@@ -11,7 +11,8 @@ import {
 } from '@temporalio/workflow';
 import { askedTool } from '../job/guarded-tool.js';
 import { rankOf } from '../job/job.js';
-import type { JobAsk, JobEnding } from '../job/queue.js';
+import type { JobAsk } from '../job/job-table.js';
+import type { JobEnding } from '../job/queue.js';
 import { RUN_STATE, TOOL, WORKSTREAM } from './attributes.js';
 import {
   ASK_PLACE_SIGNAL,

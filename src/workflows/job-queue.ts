@@ -18,7 +18,8 @@ import {
   upsertMemo,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/api.js';
-import { JobQueue, type JobAsk, type JobNews, type Told } from '../job/queue.js';
+import type { JobAsk } from '../job/job-table.js';
+import { JobQueue, type JobNews, type Told } from '../job/queue.js';
 import { EntityWorkflow, isLong } from './entity-workflow.js';
 import {
   ASK_PLACE_SIGNAL,

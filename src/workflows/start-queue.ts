@@ -3,7 +3,8 @@
  */
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ChildWorkflowCancellationType, ParentClosePolicy, startChild } from '@temporalio/workflow';
-import { newQueue, type JobAsk } from '../job/queue.js';
+import type { JobAsk } from '../job/job-table.js';
+import { newQueue } from '../job/queue.js';
 import { QUEUE_WORKFLOW, queueWorkflowId, type QueueInput } from './job-api.js';
 
 /** Starts the workflow of a queue; false when it is there already. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { JobQueue, newQueue, type JobAsk, type QueuedJob } from '../../src/job/queue.js';
+import type { JobAsk, QueuedJob } from '../../src/job/job-table.js';
+import { JobQueue, newQueue } from '../../src/job/queue.js';
 
 const MINUTE = 60_000;
 const ask = (id: string, over: Partial<JobAsk> = {}): JobAsk => ({

@@ -4,7 +4,8 @@
 import type { Client } from '@temporalio/client';
 import { askedTool } from '../../job/guarded-tool.js';
 import { rankOf } from '../../job/job.js';
-import { newQueue, type JobAsk } from '../../job/queue.js';
+import type { JobAsk } from '../../job/job-table.js';
+import { newQueue } from '../../job/queue.js';
 import { packageVersion } from '../../package.js';
 import { quote } from '../../plan/quote.js';
 import { TASK_QUEUE } from '../../workflows/api.js';
