@@ -135,10 +135,14 @@ node -e '
   require("node:fs").writeFileSync(process.argv[1], JSON.stringify({ plan_id: "HOSTS", version: "1.0", globals: { max_concurrency: 6 }, steps }));
 ' "$work/plan.json" "$work/go"
 run="$(planwright start "$work/plan.json" --root "$work/project" --detach --json 2>>"$work/cli.log" | json it.run_id)"
-until_true 60 temporal-server in_state BUSY 3
-planwright worker list | tee "$work/list" | sed 's/^/    /' >&2
-check 'six steps on them: each has two, and "worker list" says so' '' \
+# The slots are those that each worker told last, some seconds ago.
+each_has_two() {
+  planwright worker list >"$work/list"
   [ "$(grep -cE '^BUSY +[a-z]+:1 .* 2/2 .*, and 1 more step$' "$work/list")" = 3 ]
+}
+until_true 60 temporal-server each_has_two
+sed 's/^/    /' "$work/list" >&2
+row 'six steps on them: each has two, and "worker list" says so' ok ''
 touch "$work/go"
 until_true 60 temporal-server in_state IDLE 3
 ran="$(planwright show "$run" --json | json 'it.steps.map((step) => step.logs.host).sort().join(" ")')"
