@@ -4,6 +4,7 @@
 import type { CommandHeartbeat } from '../api.js';
 import type { Attempt } from '../../plan/attempt.js';
 import type { StepId } from '../../plan/plan.js';
+import type { Checkpoint } from '../../tools/git/checkpoint.js';
 import type { PatchConflict, PatchToMerge } from '../../tools/git/integrate-patch.js';
 import type { Difference } from '../../tools/git/shared-state.js';
 import type { WorkstreamWork } from '../../workstream/compile.js';
@@ -171,16 +172,10 @@ export interface WorkstreamHeartbeat extends CommandHeartbeat {
 }
 
 /** The newest checkpoint of an attempt, as its heartbeat has it. */
-export interface CarriedCheckpoint {
+export interface CarriedCheckpoint extends Omit<Checkpoint, 'pack'> {
   /** Which start of the attempt took it, and on which host. */
   readonly start: number;
   readonly host: string;
-  readonly base: string;
-  readonly commit: string;
-  readonly tree: string;
-  readonly files: number;
-  readonly omitted: number;
-  readonly takenAt: number;
   /** Its objects, in Base64; null: too many to travel. */
   readonly pack: string | null;
 }

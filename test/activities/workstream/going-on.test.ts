@@ -5,10 +5,9 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type {
   WorkstreamEnded,
   WorkstreamHeartbeat,
@@ -18,41 +17,25 @@ import { workstreamActivities } from '../../../src/activities/workstream/index.j
 import { namesIn } from '../../../src/os/paths.js';
 import { readJson } from '../../../src/os/json-file.js';
 import { checkpointsFolder } from '../../../src/tools/git/checkpoint-files.js';
-import { openRepository, type Repository } from '../../../src/tools/git/repository.js';
-import { bundleProgram } from '../../support/bundled-program.js';
-import { sleepers, uniqueSleep, until } from '../../support/processes.js';
-import { sandbox } from '../../tools/git/support/sandbox.js';
-import { openHall, RUN, type Changes, type Hall } from './attempts.js';
+import { sleepers, until } from '../../support/processes.js';
+import { RUN, type Changes } from './attempts.js';
+import { doomedWorkers } from './doomed-worker.js';
 
-sandbox();
-let program: Awaited<ReturnType<typeof bundleProgram>>;
-let hall: Hall;
-let repository: Repository;
-let seconds: string;
-beforeAll(async () => {
-  program = await bundleProgram(fileURLToPath(new URL('doomed-attempt.ts', import.meta.url)));
-});
-afterAll(() => program.remove());
-beforeEach(async () => {
-  hall = await openHall();
-  repository = await openRepository(hall.repo.path);
-  seconds = uniqueSleep();
-});
-afterEach(async () => {
-  await hall.close();
-  expect(sleepers(seconds)).toEqual([]);
-});
+const doomed = doomedWorkers();
 
-const checkpoints = (): Promise<string[]> => namesIn(checkpointsFolder(repository, RUN));
-const taskFile = (): string => join(hall.folder, 'task.json');
+const checkpoints = (): Promise<string[]> => namesIn(checkpointsFolder(doomed.repository, RUN));
+const taskFile = (): string => join(doomed.hall.folder, 'task.json');
 const lastBeat = (): WorkstreamHeartbeat | null =>
   readJson(`${taskFile()}.beat`) as WorkstreamHeartbeat | null;
 
 /** Runs a script on the first host, and kills that in the middle. */
 async function lose(script: string, changes: Changes, seen: () => boolean): Promise<void> {
-  writeFileSync(taskFile(), JSON.stringify(hall.taskOf(`${script}; exec sleep ${seconds}`, changes)));
+  writeFileSync(
+    taskFile(),
+    JSON.stringify(doomed.hall.taskOf(`${script}; exec sleep ${doomed.seconds}`, changes)),
+  );
   const { PATH, HOME, GIT_CONFIG_GLOBAL } = process.env;
-  const worker: ChildProcess = spawn(process.execPath, [program.file, hall.home, taskFile()], {
+  const worker: ChildProcess = spawn(process.execPath, [doomed.program, doomed.hall.home, taskFile()], {
     env: { PATH, HOME, GIT_CONFIG_GLOBAL, GIT_CONFIG_NOSYSTEM: '1' },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
@@ -67,7 +50,7 @@ function elsewhere(
   changes: Changes = {},
   { start = 2, beat = null }: { start?: number; beat?: WorkstreamHeartbeat | null } = {},
 ): Promise<WorkstreamEnded> {
-  const world = { ...hall.world, home: join(hall.folder, 'other-home'), host: 'other-host' };
+  const world = { ...doomed.hall.world, home: join(doomed.hall.folder, 'other-home'), host: 'other-host' };
   const info = {
     ...{ attempt: start, startToCloseTimeoutMs: 600_000 },
     ...(beat === null ? {} : { heartbeatDetails: beat }),
@@ -76,14 +59,20 @@ function elsewhere(
   const { runWorkstream } = workstreamActivities(world);
   return env.run<[WorkstreamTask], WorkstreamEnded, typeof runWorkstream>(
     runWorkstream,
-    hall.taskOf(script, changes),
+    doomed.hall.taskOf(script, changes),
   );
 }
 
 /** Another repository at the same commit, as hosts have that share no disk. */
 function otherClone(): string {
-  execFileSync('git', ['clone', '-q', '--no-local', hall.repo.path, join(hall.folder, 'clone')]);
-  return join(hall.folder, 'clone');
+  execFileSync('git', [
+    'clone',
+    '-q',
+    '--no-local',
+    doomed.hall.repo.path,
+    join(doomed.hall.folder, 'clone'),
+  ]);
+  return join(doomed.hall.folder, 'clone');
 }
 
 const CONTINUE = { checkpointSec: 1 };
@@ -91,7 +80,7 @@ const HALF = 'echo half > src/half; rm src/util.py';
 const isTold = 'grep -q "src/half" "$PLANWRIGHT_PROMPT_FILE"; test "$PLANWRIGHT_GOES_ON" = 1';
 const GO_ON = `${isTold}; test ! -e src/util.py; echo whole >> src/half`;
 const ended = (to: WorkstreamEnded) => [to.outcome, to.text, to.patch?.paths];
-const holds = (to: WorkstreamEnded, path: string, at = hall.repo.path): string =>
+const holds = (to: WorkstreamEnded, path: string, at = doomed.hall.repo.path): string =>
   execFileSync('git', ['-C', at, 'show', `${to.patch!.commit}:${path}`], { encoding: 'utf8' });
 
 test('a host that shares the repository goes on from the checkpoint, and its tool is told so', async () => {
@@ -124,14 +113,14 @@ test('what is too much for a heartbeat is begun again by a host that has only a 
 
 test('the same host goes on from the work tree itself, which is newer than any checkpoint', async () => {
   const never = { checkpointSec: 3600 };
-  await lose(HALF, never, () => sleepers(seconds).length === 1);
-  const on = await hall.run(GO_ON, never, { attempt: 2 });
+  await lose(HALF, never, () => sleepers(doomed.seconds).length === 1);
+  const on = await doomed.hall.run(GO_ON, never, { attempt: 2 });
   expect(ended(on)).toEqual(['patched', expect.any(String), ['src/half', 'src/util.py']]);
   expect(on.lost).toHaveLength(1);
 });
 
 test('with "restart" nothing is kept while the tool works, and another host begins again', async () => {
-  await lose(HALF, {}, () => sleepers(seconds).length === 1);
+  await lose(HALF, {}, () => sleepers(doomed.seconds).length === 1);
   expect(await checkpoints()).toEqual([]);
   const on = await elsewhere('test ! -e src/half; test -z "$PLANWRIGHT_GOES_ON"; echo new > src/new');
   expect([...ended(on), on.notes]).toEqual(['patched', expect.any(String), ['src/new'], []]);
@@ -146,9 +135,9 @@ test('of several starts that were lost the last that wrote anything counts', asy
 });
 
 test('a host that comes back late overwrites nothing, and takes its own checkpoint away', async () => {
-  const gate = (name: string): string => join(hall.folder, name);
+  const gate = (name: string): string => join(doomed.hall.folder, name);
   const wait = (name: string): string => `until [ -e ${gate(name)} ]; do sleep 0.05; done`;
-  const late = hall.start(`${HALF}; ${wait('go')}; echo late > src/half; ${wait('never')}`, CONTINUE);
+  const late = doomed.hall.start(`${HALF}; ${wait('go')}; echo late > src/half; ${wait('never')}`, CONTINUE);
   await until('it has kept something', () => existsSync(kept(1)), 60_000);
   const second = elsewhere(
     `${GO_ON}; touch ${gate('second')}; ${wait('end')}; echo end >> src/half`,
@@ -171,4 +160,4 @@ test('a host that comes back late overwrites nothing, and takes its own checkpoi
 });
 
 const kept = (start: number): string =>
-  join(checkpointsFolder(repository, RUN), `ws-a-1.${start}.checkpoint`);
+  join(checkpointsFolder(doomed.repository, RUN), `ws-a-1.${start}.checkpoint`);

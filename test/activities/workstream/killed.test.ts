@@ -5,41 +5,21 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { WorkstreamTask } from '../../../src/activities/workstream/api.js';
 import { namesIn } from '../../../src/os/paths.js';
 import { noteFile, worktreesFolder } from '../../../src/tools/git/own-worktree.js';
-import { openRepository, type Repository } from '../../../src/tools/git/repository.js';
 import { restorePatch } from '../../../src/tools/git/restore-patch.js';
-import { bundleProgram } from '../../support/bundled-program.js';
-import { sleepers, uniqueSleep, until } from '../../support/processes.js';
-import { sandbox } from '../../tools/git/support/sandbox.js';
+import { sleepers, until } from '../../support/processes.js';
 import { expectHealthy, snapshot } from '../../tools/git/support/snapshot.js';
 import { contentOf } from '../../tools/git/support/work.js';
-import { openHall, RUN, STEP, type Hall } from './attempts.js';
+import { RUN, STEP } from './attempts.js';
+import { doomedWorkers } from './doomed-worker.js';
 
-sandbox();
-let program: Awaited<ReturnType<typeof bundleProgram>>;
-let hall: Hall;
-let repository: Repository;
-let seconds: string;
-beforeAll(async () => {
-  program = await bundleProgram(fileURLToPath(new URL('doomed-attempt.ts', import.meta.url)));
-});
-afterAll(() => program.remove());
-beforeEach(async () => {
-  hall = await openHall();
-  repository = await openRepository(hall.repo.path);
-  seconds = uniqueSleep();
-});
-afterEach(async () => {
-  await hall.close();
-  expect(sleepers(seconds)).toEqual([]);
-});
+const doomed = doomedWorkers();
 
-const folder = (): string => worktreesFolder(hall.home, repository.commonDir);
-const patches = (): string => join(hall.home, 'runs', RUN, 'steps', STEP, 'patches');
+const folder = (): string => worktreesFolder(doomed.hall.home, doomed.repository.commonDir);
+const patches = (): string => join(doomed.hall.home, 'runs', RUN, 'steps', STEP, 'patches');
 const ids = (): string[] => (existsSync(join(folder(), '.own')) ? readdirSync(join(folder(), '.own')) : []);
 const noteSays = (state: string): boolean => {
   const [id] = ids();
@@ -49,14 +29,15 @@ const noteSays = (state: string): boolean => {
     readFileSync(noteFile(folder(), id), 'utf8').includes(`"${state}"`)
   );
 };
-const refs = (): string => hall.repo.git('for-each-ref', '--format=%(refname)', 'refs/planwright/patches');
+const refs = (): string =>
+  doomed.hall.repo.git('for-each-ref', '--format=%(refname)', 'refs/planwright/patches');
 
 /** When the worker is killed: what is seen then, and whether the tool has written by then. */
 const moments: Record<string, [seen: () => boolean, mode: 'namespace' | 'group', wrote: boolean]> = {
   'while the work tree is being made': [() => noteSays('making'), 'namespace', false],
   'when it has been made': [() => noteSays('ready'), 'namespace', false],
-  'while the tool works': [() => sleepers(seconds).length === 1, 'namespace', true],
-  'while the tool works, and lives on': [() => sleepers(seconds).length === 1, 'group', true],
+  'while the tool works': [() => sleepers(doomed.seconds).length === 1, 'namespace', true],
+  'while the tool works, and lives on': [() => sleepers(doomed.seconds).length === 1, 'group', true],
   'while the patch is written': [
     () => existsSync(patches()) && readdirSync(patches()).length > 0,
     'namespace',
@@ -66,43 +47,43 @@ const moments: Record<string, [seen: () => boolean, mode: 'namespace' | 'group',
 };
 
 test.each(Object.entries(moments))('%s', async (name, [seen, mode, wrote]) => {
-  const before = snapshot(hall.repo.path);
+  const before = snapshot(doomed.hall.repo.path);
   const long = name.startsWith('while the tool');
-  const script = `echo half > src/half${long ? `; sleep ${seconds}` : ''}`;
+  const script = `echo half > src/half${long ? `; sleep ${doomed.seconds}` : ''}`;
   // What is captured is checked: so that a worker killed late has not come to its end all the same.
   const check = {
     step: 'static',
     name: 'long',
-    line: `sleep ${seconds}`,
+    line: `sleep ${doomed.seconds}`,
     timeoutSec: 60,
     blocking: true,
   } as const;
-  const worker = start(hall.taskOf(script, { checks: [check] }), mode);
+  const worker = start(doomed.hall.taskOf(script, { checks: [check] }), mode);
   await until(name, seen, 60_000);
   worker.kill('SIGKILL');
   await once(worker, 'exit');
-  const ended = await hall.run('test ! -e src/half; echo whole > src/whole');
+  const ended = await doomed.hall.run('test ! -e src/half; echo whole > src/whole');
   expect([ended.outcome, ended.patch!.paths]).toEqual(['patched', ['src/whole']]);
   if (wrote) {
     const found = [];
     for (const [n, ref] of refs().split('\n').entries()) {
-      const back = join(hall.folder, `back-${n}`);
-      await restorePatch(repository, ref.slice('refs/planwright/patches/'.length), back);
+      const back = join(doomed.hall.folder, `back-${n}`);
+      await restorePatch(doomed.repository, ref.slice('refs/planwright/patches/'.length), back);
       found.push(contentOf(back)['src/half']);
     }
     expect(found).toContain('half\n');
   }
   expect((await namesIn(folder())).filter((entry) => !entry.startsWith('.'))).toEqual([]);
-  expect(hall.repo.git('worktree', 'list').split('\n')).toHaveLength(1);
-  expect(snapshot(hall.repo.path)).toEqual(before);
-  expectHealthy(hall.repo.path);
+  expect(doomed.hall.repo.git('worktree', 'list').split('\n')).toHaveLength(1);
+  expect(snapshot(doomed.hall.repo.path)).toEqual(before);
+  expectHealthy(doomed.hall.repo.path);
 });
 
 function start(task: WorkstreamTask, mode: 'namespace' | 'group'): ChildProcess {
-  const file = join(hall.folder, 'task.json');
+  const file = join(doomed.hall.folder, 'task.json');
   writeFileSync(file, JSON.stringify(task));
   const { PATH, HOME, GIT_CONFIG_GLOBAL } = process.env;
-  return spawn(process.execPath, [program.file, hall.home, file], {
+  return spawn(process.execPath, [doomed.program, doomed.hall.home, file], {
     env: { PATH, HOME, GIT_CONFIG_GLOBAL, GIT_CONFIG_NOSYSTEM: '1', PLANWRIGHT_CONTAINMENT: mode },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
