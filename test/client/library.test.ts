@@ -289,9 +289,10 @@ test('a run in several legs is followed, steered and recorded as one', async () 
         type === 'step_succeeded' ? [data['step_id'] as string] : [],
       ),
     );
-    if (!steered && run?.counts.succeeded === 40) {
+    // The last step may be seen waiting for a moment: a leg may end between the two.
+    if (!steered && run?.counts.succeeded === 40 && run.counts.running === 1) {
       steered = true;
-      expect(run).toMatchObject({ state: 'running', progress: 97, counts: { running: 1, pending: 0 } });
+      expect(run).toMatchObject({ state: 'running', progress: 97, counts: { pending: 0 } });
       await planwright.pauseRun(runId);
       await planwright.resumeRun(runId);
       expect((await planwright.listRuns()).find((listed) => listed.run_id === runId)).toMatchObject({
