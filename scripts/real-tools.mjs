@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The coding tools that are proved with the real programs, in a cache of their own: they are no dependencies of ours.
+ * The programs of others that are proved with the real thing, in a cache of their own: they are no dependencies of ours.
  *
  * `<user's cache>/planwright/real-tools/<name>-<version>`; made once, and again when it was not made whole.
  */
@@ -15,6 +15,7 @@ import { promisify } from 'node:util';
  * @property {string} name
  * @property {string} version
  * @property {(folder: string) => string[][]} install commands, one after the other
+ * @property {string} needs what these commands need
  * @property {string} program in the folder
  */
 
@@ -27,6 +28,7 @@ export const REAL_TOOLS = [
       ['python3', '-m', 'venv', folder],
       [join(folder, 'bin/pip'), 'install', '--no-input', '--disable-pip-version-check', 'aider-chat==0.86.2'],
     ],
+    needs: 'Python 3.10 to 3.12 and PyPI',
     program: 'bin/aider',
   },
   {
@@ -38,7 +40,17 @@ export const REAL_TOOLS = [
         ...['--no-package-lock', '@openai/codex@0.169.0'],
       ],
     ],
+    needs: 'npm and its registry',
     program: 'node_modules/.bin/codex',
+  },
+  {
+    name: 'git-lfs',
+    version: '3.7.1',
+    install: (folder) => [
+      ['env', `GOBIN=${folder}`, 'go', 'install', 'github.com/git-lfs/git-lfs/v3@v3.7.1'],
+    ],
+    needs: 'Go and its module proxy',
+    program: 'git-lfs',
   },
 ];
 
@@ -54,7 +66,7 @@ const PATIENCE_MS = 20 * 60_000;
  * @returns {Promise<string>}
  * @throws {Error} that says what was tried and what came of it
  */
-export async function realTool({ name, version, install, program }, tell) {
+export async function realTool({ name, version, install, needs, program }, tell) {
   const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
   const folder = join(cache, 'planwright', 'real-tools', `${name}-${version}`);
   const path = join(folder, program);
@@ -70,7 +82,7 @@ export async function realTool({ name, version, install, program }, tell) {
       const said = stderr.trim().split('\n').slice(-3).join('\n  ');
       throw new Error(
         `${name} ${version} cannot be installed: "${[command, ...args].join(' ')}" ended with ${String(code)}\n  ${said}\n` +
-          `  It takes ${name === 'aider' ? 'Python 3.10 to 3.12 and PyPI' : 'npm and its registry'}, once; then no network is needed.`,
+          `  It takes ${needs}, once; then no network is needed.`,
         { cause: error },
       );
     }

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * `npm run test:tools`: proves the adapters of coding tools with the real programs, against a stand-in for the model on this
- * machine. Installs the programs in the user's cache first. Arguments go to the test runner (`-t quota`).
+ * machine, and the safe merge with the real Git LFS. Installs the programs in the user's cache first. Arguments go to the test runner (`-t quota`).
  */
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';

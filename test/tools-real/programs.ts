@@ -4,7 +4,9 @@
 import type { ModelReply } from './model-server.js';
 
 /** Where `npm run test:tools` put them; one that it could not install is not there. */
-const PROGRAMS = JSON.parse(process.env['PLANWRIGHT_REAL_TOOLS'] ?? '{}') as Readonly<Record<string, string>>;
+export const PROGRAMS = JSON.parse(process.env['PLANWRIGHT_REAL_TOOLS'] ?? '{}') as Readonly<
+  Record<string, string>
+>;
 
 export const KEY = 'sk-only-for-tests-0123456789';
 
