@@ -32,11 +32,18 @@ export default defineConfig({
           name: 'plain',
           include: ['test/**/*.test.ts'],
           exclude: [...configDefaults.exclude, ...withServer, REAL_TOOLS],
+          maxWorkers: '100%', // they share nothing
+          sequence: { groupOrder: 0 },
         },
       },
       {
         extends: true,
-        test: { name: 'server', include: withServer, globalSetup: ['test/global-setup.ts'] },
+        test: {
+          name: 'server',
+          include: withServer,
+          globalSetup: ['test/global-setup.ts'],
+          sequence: { groupOrder: 1 }, // they have the machine for themselves
+        },
       },
       ...(process.env['PLANWRIGHT_REAL_TOOLS'] === undefined ? [] : [realTools]),
     ],
