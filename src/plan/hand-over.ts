@@ -8,6 +8,7 @@ import { NOTHING_SPENT, type Spending } from './budget.js';
 import type { ManualRequest } from './by-hand.js';
 import { isHeld, open } from './follow.js';
 import { WHOLE_RUN, type LeaseUse } from './lease-use.js';
+import { stepAside, type GoesOnFrom } from './places.js';
 import type { Plan } from './plan.js';
 import { mayBeReadBy } from './reads.js';
 import type { PausedBy, PauseNote, StepKind } from './record.js';
@@ -24,6 +25,7 @@ import {
 } from './run.js';
 import { blemishOf, conditionStep, takeStops } from './schedule.js';
 import { isOver, type StepState } from './step-state.js';
+import type { ToolWait } from './tool-wait.js';
 
 /** All that the next leg must know. Plain JSON. */
 export interface HandOver {
@@ -51,6 +53,15 @@ export interface HandOver {
   readonly spending?: Spending;
   /** Left out when nobody did anything by hand. */
   readonly byHand?: ByHandHandedOver;
+  /** Left out when no step waits for its tool: the next leg asks for it again, and goes on with the step. */
+  readonly aside?: readonly AsideHandedOver[];
+}
+
+export interface AsideHandedOver {
+  /** As the step stands in `plan`. */
+  readonly index: number;
+  readonly from: GoesOnFrom;
+  readonly wait: ToolWait | null;
 }
 
 /** By index, as the steps stand in `plan`. */
@@ -73,11 +84,13 @@ export interface LeasesHandedOver {
  * Returns what goes on, with the indices of those steps in this leg: it answers for them no more.
  *
  * @param waiting - indices of running steps that wait for a lease, and have not been launched
+ * @param aside - indices of running steps that wait for their tool, and are started again there
  * @throws Error `BUG:` when the run is stopping: then nothing is left to hand on
  */
 export function handOver(
   run: Run,
   waiting: ReadonlySet<number> = new Set(),
+  aside: ReadonlySet<number> = new Set(),
 ): { readonly handOver: HandOver; readonly goesOn: readonly number[] } {
   if (isStopping(run)) throw new Error('BUG: a run that is stopping is not handed over');
   const goesOn = openSteps(run);
@@ -114,6 +127,7 @@ export function handOver(
       ...(run.pauses.length === 0 ? {} : { pauses: run.pauses }),
       ...leasesOf(run, place, waiting),
       ...byHandOf(run, place),
+      ...asideOf(run, place, aside),
       ...(run.spending === NOTHING_SPENT ? {} : { spending: run.spending }),
     },
   };
@@ -149,6 +163,21 @@ function byHandOf(run: Run, place: ReadonlyMap<number, number>): Pick<HandOver, 
   return { byHand: { notes: run.manual, verdicts: placed(run.verdicts), resets: placed(run.resets) } };
 }
 
+function asideOf(
+  run: Run,
+  place: ReadonlyMap<number, number>,
+  aside: ReadonlySet<number>,
+): Pick<HandOver, 'aside'> {
+  if (aside.size === 0) return {};
+  return {
+    aside: [...aside].map((index) => ({
+      index: place.get(index)!,
+      from: run.aside.get(index)!.from,
+      wait: run.toolWaits.get(index) ?? null,
+    })),
+  };
+}
+
 /** Opens the next leg where the one before left off. */
 export function takeOver(from: HandOver, judge: Judge): Run {
   const run = emptyRun(from.plan, judge, new Map(Object.entries(from.before)), from.earlier);
@@ -164,6 +193,10 @@ export function takeOver(from: HandOver, judge: Judge): Run {
     run.manual = from.byHand.notes;
     for (const [index, verdict] of from.byHand.verdicts) run.verdicts.set(index, verdict);
     for (const [index, reset] of from.byHand.resets) run.resets.set(index, reset);
+  }
+  for (const { index, from: at, wait } of from.aside ?? []) {
+    stepAside(run, index, at);
+    if (wait !== null) run.toolWaits.set(index, wait);
   }
   if (from.leases !== undefined) {
     if (from.leases.run.length > 0) run.leases.set(WHOLE_RUN, from.leases.run);

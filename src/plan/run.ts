@@ -11,6 +11,7 @@ import type { LeaseUse } from './lease-use.js';
 import type { Json, OnFailure, Plan, Step, StepId } from './plan.js';
 import type { Cause, PausedBy, PauseNote, StepKind } from './record.js';
 import { IndexQueue } from './index-queue.js';
+import type { Aside } from './places.js';
 import { assertMove, type StepState } from './step-state.js';
 import type { ToolWait } from './tool-wait.js';
 
@@ -58,10 +59,18 @@ export interface Run {
    */
   readonly waits: number[];
   /** Waiting for nothing, in plan order: a condition to be asked, then to start with or without a place under `maxConcurrency`. */
-  readonly ready: { readonly asking: IndexQueue; readonly slotted: IndexQueue; readonly free: IndexQueue };
+  readonly ready: {
+    readonly asking: IndexQueue;
+    readonly slotted: IndexQueue;
+    readonly free: IndexQueue;
+    /** They could only wait for a tool that others wait for (`places.ts`). */
+    readonly held: number[];
+  };
   readonly counts: Record<StepKind, number>;
   /** Running steps that hold a place under `maxConcurrency`. */
   slotsUsed: number;
+  /** Running steps that gave theirs to others while they wait for a tool, by index. */
+  readonly aside: Map<number, Aside>;
   paused: boolean;
   pausedBy: PausedBy | null;
   pauses: readonly PauseNote[];
@@ -160,9 +169,10 @@ export function emptyRun(
     states: plan.steps.map((): StepState => ({ kind: 'pending' })),
     tolerated: plan.steps.map(() => false),
     waits: edges.dependencies.map((list, index) => list.length + (edges.primary[index]! >= 0 ? 1 : 0)),
-    ready: { asking: new IndexQueue(), slotted: new IndexQueue(), free: new IndexQueue() },
+    ready: { asking: new IndexQueue(), slotted: new IndexQueue(), free: new IndexQueue(), held: [] },
     counts,
     slotsUsed: 0,
+    aside: new Map(),
     paused: false,
     pausedBy: null,
     pauses: [],
@@ -191,6 +201,7 @@ export function setState(run: Run, index: number, to: StepState): void {
   run.counts[from.kind] -= 1;
   run.counts[to.kind] += 1;
   if (takesSlot(step)) run.slotsUsed += Number(to.kind === 'running') - Number(from.kind === 'running');
+  if (to.kind !== 'running' && run.aside.delete(index)) run.slotsUsed += 1; // it had none to give back
   touch(run, index);
 }
 

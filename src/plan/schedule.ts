@@ -7,6 +7,7 @@ import { askToStop, follow, markTolerated, open, queue, stopAll } from './follow
 import type { Json, Plan, Reuse, Step, StepId } from './plan.js';
 import type { Cause, RunState } from './record.js';
 import type { OutputReference } from './references.js';
+import { givePlaces, requeueHeld, wouldOnlyWait } from './places.js';
 import {
   emptyRun,
   isSpare,
@@ -52,12 +53,17 @@ export function takeReady(run: Run, at: number, room: number): number[] {
   for (let index = run.ready.asking.pop(); index !== undefined; index = run.ready.asking.pop())
     ask(run, index, at);
   const { slotted, free } = run.ready;
+  givePlaces(run, at);
   while (taken.length < room) {
     const slotOpen = run.slotsUsed < run.plan.maxConcurrency;
     const index = nextOf(free.peek(), slotOpen ? slotted.peek() : undefined);
     if (index === undefined) break;
     (takesSlot(run.plan.steps[index]!) ? slotted : free).pop();
     if (run.states[index]!.kind !== 'pending') continue; // canceled while it waited for a place
+    if (wouldOnlyWait(run, index)) {
+      run.ready.held.push(index);
+      continue;
+    }
     setState(run, index, { kind: 'running', launchedAt: at, stop: null });
     taken.push(index);
   }
@@ -75,7 +81,9 @@ export function settle(run: Run, index: number, outcome: Outcome, at: number): v
   }
   const verdict = run.verdicts.get(index);
   run.verdicts.delete(index);
+  const wasAside = run.aside.has(index);
   setState(run, index, endOf(state, verdict === undefined ? outcome : outcomeByHand(verdict, outcome), at));
+  if (wasAside) requeueHeld(run);
   follow(run, index, at);
 }
 

@@ -9,7 +9,8 @@ export interface ToolWait {
   readonly since: number;
   /** When it is asked again; null while only a person can change it. */
   readonly until: number | null;
-  readonly why: 'failures' | 'quota' | 'by-hand' | 'probe';
+  /** `place`: it may be used, and all places of the run are taken. */
+  readonly why: 'failures' | 'quota' | 'by-hand' | 'probe' | 'place';
   /** Null while it goes on. */
   readonly endedAt: number | null;
 }
@@ -27,4 +28,5 @@ export const TOOL_WAIT_WORDS: Readonly<Record<ToolWait['why'], string>> = {
   quota: 'its quota is used up',
   'by-hand': 'held by hand',
   probe: 'another attempt tries it first',
+  place: 'it may be used again, and the next free place is its own',
 };

@@ -44,6 +44,8 @@ export interface Attempted {
 export type Passed = 'start' | Extract<BreakerNews, { may: 'wait' }>;
 
 export class Breakers {
+  /** Steps that the next leg asks for, under the same name: a word from here would end that. */
+  readonly handedOn = new Set<string>();
   /** What was heard last, by attempt and tool. */
   readonly #heard = new Map<string, BreakerNews>();
 
@@ -92,7 +94,7 @@ export class Breakers {
         }
       }
     } catch (error) {
-      void this.ended(attempted, 'unknown');
+      if (!this.handedOn.has(attempted.step)) void this.ended(attempted, 'unknown');
       throw error;
     } finally {
       this.#heard.delete(key);

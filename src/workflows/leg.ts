@@ -7,7 +7,6 @@ import { handOver } from '../plan/hand-over.js';
 import { stepLeases } from '../plan/lease-names.js';
 import { waitedFor } from '../plan/lease-use.js';
 import { moneyLeft, noteSpent, whyNoMoreWork } from '../plan/budget.js';
-import { noteToolWait } from '../plan/tool-wait.js';
 import type { StepId } from '../plan/plan.js';
 import type { PausedBy, RunHead } from '../plan/record.js';
 import { lastSaid, setPaused } from '../plan/pause.js';
@@ -34,6 +33,7 @@ import type { LeaseNews } from './lease-api.js';
 import { LandingNews } from './landing-news.js';
 import { LeaseGate } from './lease-gate.js';
 import { failedBy } from './outcome.js';
+import { Places } from './places.js';
 import { pauseBelow } from './succession.js';
 import type { Neighbours, Settled, Successor, Surrounding } from './neighbours.js';
 import type { SharedMeans, Surroundings } from './run-command-step.js';
@@ -56,6 +56,7 @@ export class Leg {
   readonly approvals = new Approvals();
   readonly breakers = new Breakers();
   #gate: LeaseGate | null = null;
+  #places: Places | null = null;
   #landings: LandingNews | null = null;
   /** For the next leg, until that is there. */
   readonly #leaseNews: LeaseNews[] = [];
@@ -149,9 +150,10 @@ export class Leg {
     const { runId, execution } = this.around;
     this.#gate = new LeaseGate(run, { run: runId, execution });
     this.#gate.closeUntilTaken((reason) => this.cancel({ reason, actor: 'engine' }));
+    this.#places = new Places(run, () => this.wake());
     this.#landings = new LandingNews(run, runId, () => this.wake());
     this.#reopenApprovals(run);
-    for (const index of waiting) this.#start(run, index);
+    for (const index of [...waiting, ...run.aside.keys()]) this.#start(run, index);
     while (!isRunOver(run) && this.next === null) {
       this.#takeIn(run);
       const launchedAll = this.#launch(run);
@@ -253,13 +255,14 @@ export class Leg {
       },
       leaseWaitMs: this.#gate!.waitedMs(index),
       reset: run.resets.get(index) ?? null,
+      goesOnFrom: run.aside.get(index)?.from ?? null,
       shared: this.#sharedMeans(run),
     };
     void scope
       .run(() => runStep(step, around, this.#landings!))
       .then((value) => {
         this.#scopes.delete(step.id);
-        settled(value);
+        if (!this.breakers.handedOn.has(step.id)) settled(value); // else the next leg has it
       });
     return sizeOf(step.work);
   }
@@ -267,10 +270,7 @@ export class Leg {
   #sharedMeans(run: Run): SharedMeans {
     return {
       breakers: this.breakers,
-      noteToolWait: (step, wait) => {
-        noteToolWait(run, run.edges.indexOf.get(step)!, wait, Date.now());
-        this.wake();
-      },
+      places: this.#places!,
       noteSpent: (step, usd) => {
         noteSpent(run, step, usd, Date.now());
         this.wake();
@@ -303,13 +303,23 @@ export class Leg {
   }
 
   async #handOn(run: Run): Promise<void> {
-    const given = handOver(run, this.#gate!.handOn());
+    const aside = this.#places!.handOn();
+    const given = handOver(run, this.#gate!.handOn(), aside);
+    this.#letGo([...aside].map((index) => run.plan.steps[index]!.id));
     this.handedOn = new Set(given.goesOn);
     this.approvals.handOn();
     this.next = await this.neighbours.handOn(given.handOver);
     if (this.#cancel !== null) this.next.cancel(this.#cancel);
     for (const news of this.#leaseNews.splice(0)) this.next.told(news);
     if (run.paused !== given.handOver.paused) this.next.pause(run.paused, lastSaid(run));
+  }
+
+  /** Ends the waits of steps that the next leg starts again, and nothing is heard of them from here. */
+  #letGo(steps: readonly StepId[]): void {
+    for (const step of steps) {
+      this.breakers.handedOn.add(step);
+      this.#scopes.get(step)?.cancel();
+    }
   }
 
   /** Gives the next leg the outcomes of what ran here or above, until that leg is done: then every step has ended. */

@@ -11,7 +11,7 @@ import type { Surroundings } from './run-command-step.js';
 
 export interface Surrounding extends Omit<
   Surroundings,
-  'plan' | 'outputsOf' | 'stepOf' | 'leases' | 'leaseWaitMs' | 'noteRound' | 'shared' | 'reset'
+  'plan' | 'outputsOf' | 'stepOf' | 'leases' | 'leaseWaitMs' | 'noteRound' | 'shared' | 'reset' | 'goesOnFrom'
 > {
   /** The execution of the run's own workflow. */
   readonly execution: string;

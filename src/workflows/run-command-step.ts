@@ -6,13 +6,14 @@ import type { FoundBy } from './attributes.js';
 import type { Activities, CommandTask } from '../activities/api.js';
 import type { CommandWork, Json, Plan, Priority, Step, StepId } from '../plan/plan.js';
 import type { RunOrigin } from '../plan/record.js';
+import type { GoesOnFrom } from '../plan/places.js';
 import { commandFor } from '../plan/references.js';
 import type { ConditionStep, Reset } from '../plan/run.js';
 import type { Outcome } from '../plan/step-state.js';
-import type { ToolWait } from '../plan/tool-wait.js';
 import { queueOf } from './api.js';
 import type { Breakers } from './breakers.js';
 import { commandOutcome, failedBy, succeededBy } from './outcome.js';
+import type { Places } from './places.js';
 
 /** What a step's launch needs to know of its run. */
 export interface Surroundings {
@@ -36,14 +37,15 @@ export interface Surroundings {
   readonly leaseWaitMs: number;
   /** What the step had tried before it was started again by hand; null for all others. */
   readonly reset: Reset | null;
+  /** How far it was in an earlier leg, where it waited for its tool; null for all others. */
+  readonly goesOnFrom: GoesOnFrom | null;
   /** What a workstream meets of tools and budgets that others meet too. */
   readonly shared: SharedMeans;
 }
 
 export interface SharedMeans {
   readonly breakers: Breakers;
-  /** Notes that a step waits for its tool; null: no more. */
-  noteToolWait(step: StepId, wait: ToolWait | null): void;
+  readonly places: Places;
   /** Notes what a step has cost by now, all its attempts together. */
   noteSpent(step: StepId, usd: number): void;
   /** Says why no further work may start, or null when it may. */

@@ -17,6 +17,7 @@ import type {
 } from '../activities/workstream/api.js';
 import type { Attempt, AttemptEnd } from '../plan/attempt.js';
 import { waitBefore } from '../plan/retry-delay.js';
+import type { GoesOnFrom } from '../plan/places.js';
 import type { Step, WorkstreamWork } from '../plan/plan.js';
 import type { Outcome } from '../plan/step-state.js';
 import type { WorkstreamMeans } from '../workstream/means.js';
@@ -45,17 +46,14 @@ export async function runWorkstreamStep(step: Step, around: Surroundings): Promi
   // Runs of before there were breakers and budgets go on without them.
   const isGuarded = patched('tool-breakers') && !work.dryRun;
   // Results are kept by the number of the attempt: one that was started again by hand counts on.
-  const attempts: Attempt[] = [...(around.reset?.attempts ?? [])];
-  let tool = 0;
-  let spent: number | null = null;
-  let last: Outcome | null = null;
-  let tries = around.reset === null || around.reset.clearRetries ? 1 : attempts.length + 1;
+  const { attempts: before, ...from } = around.goesOnFrom ?? beginning(around.reset);
+  const attempts: Attempt[] = [...before];
+  let { tool, spentUsd: spent, outputs, tries } = from;
   for (;;) {
     const number = attempts.length + 1;
-    const turn: Turn = isGuarded
-      ? await mayStart(step, means, { number, tool, spent }, around)
-      : { kind: 'start', tool };
-    if (turn.kind !== 'start') return withoutTurn(turn, last, attempts);
+    const at: GoesOnFrom = { attempts: [...attempts], tries, tool, spentUsd: spent, outputs };
+    const turn: Turn = isGuarded ? await mayStart(step, means, at, around) : { kind: 'start', tool };
+    if (turn.kind !== 'start') return withoutTurn(turn, at);
     tool = turn.tool;
     const maxUsd = isGuarded ? leftFor(work, means, spent, around) : null;
     const ended = await runWorkstream({
@@ -68,7 +66,7 @@ export async function runWorkstreamStep(step: Step, around: Surroundings): Promi
     const outcome = outcomeOf(ended, work, attempts, isGuarded ? spent : null);
     spent = sumOf(spent, usdOf(ended));
     if (isGuarded && spent !== null) around.shared.noteSpent(step.id, spent);
-    last = outcome;
+    outputs = outcome.outputs ?? {};
     const next = outcome.kind === 'failed' ? nextTry(ended.trouble) : 'none';
     // The one behind it has its own go, and that is no retry.
     if (next === 'other-tool' && tool + 1 < means.tools.length) tool += 1;
@@ -84,6 +82,12 @@ export async function runWorkstreamStep(step: Step, around: Surroundings): Promi
     }
   }
 }
+
+const beginning = (reset: Surroundings['reset']): GoesOnFrom => {
+  const attempts = reset?.attempts ?? [];
+  const tries = reset === null || reset.clearRetries ? 1 : attempts.length + 1;
+  return { attempts, tries, tool: 0, spentUsd: null, outputs: {} };
+};
 
 /** Losses of the machinery, and troubles of the machine: worktrees and patches are kept under their attempt, so it goes on. */
 const MACHINERY = { maximumAttempts: 20, initialInterval: '1 s', maximumInterval: '60 s' };

@@ -3,13 +3,13 @@
  */
 import { isCancellation } from '@temporalio/workflow';
 import type { WorkstreamEnded } from '../activities/workstream/api.js';
-import type { Attempt } from '../plan/attempt.js';
 import { dollars } from '../plan/budget.js';
+import type { GoesOnFrom } from '../plan/places.js';
 import type { Step } from '../plan/plan.js';
 import type { Outcome } from '../plan/step-state.js';
 import { DEFAULT_BREAKER_LIMITS, type ToolOutcome } from '../workstream/breaker.js';
 import type { WorkstreamMeans } from '../workstream/means.js';
-import type { Attempted } from './breakers.js';
+import type { Attempted, Passed } from './breakers.js';
 import { CANCELED, failedBy } from './outcome.js';
 import type { Surroundings } from './run-command-step.js';
 
@@ -18,9 +18,9 @@ export type Turn =
   | { readonly kind: 'refused'; readonly why: string }
   | { readonly kind: 'canceled' };
 
+/** One attempt, by its number and by the index of its tool. */
 interface Try {
   readonly number: number;
-  /** By index. */
   readonly tool: number;
 }
 
@@ -31,25 +31,23 @@ interface Try {
 export async function mayStart(
   step: Step,
   means: WorkstreamMeans,
-  { number, tool: first, spent }: Try & { readonly spent: number | null },
+  from: GoesOnFrom,
   around: Surroundings,
 ): Promise<Turn> {
   const { shared } = around;
+  const number = from.attempts.length + 1;
   let reason = '';
-  for (let tool = first; tool < means.tools.length; tool += 1) {
+  for (let tool = from.tool; tool < means.tools.length; tool += 1) {
     const isLast = tool === means.tools.length - 1;
-    const why = overBudget(step, means, spent) ?? shared.whyNoMoreWork();
+    const why = overBudget(step, means, from.spentUsd) ?? shared.whyNoMoreWork();
     if (why !== null) return { kind: 'refused', why };
     try {
-      const passed = await shared.breakers.pass(
-        attemptedWith(step, means, { number, tool }, around),
-        (news) => isLast && news.why !== 'quota',
-        (wait) => shared.noteToolWait(step.id, wait),
-      );
+      const attempted = attemptedWith(step, means, { number, tool }, around);
+      const passed = await passWithPlace(attempted, step, isLast, from, around);
       // Others have spent while this one waited.
       const late = passed === 'start' ? shared.whyNoMoreWork() : null;
       if (late !== null) {
-        void shared.breakers.ended(attemptedWith(step, means, { number, tool }, around), 'unknown');
+        void shared.breakers.ended(attempted, 'unknown');
         return { kind: 'refused', why: late };
       }
       if (passed === 'start') return { kind: 'start', tool };
@@ -63,6 +61,27 @@ export async function mayStart(
   return { kind: 'refused', why: reason };
 }
 
+/** Asks a tool's breaker until it lets the attempt through and the step has a place: while it waits others have that. */
+async function passWithPlace(
+  attempted: Attempted,
+  { id }: Step,
+  isLast: boolean,
+  from: GoesOnFrom,
+  { shared: { breakers, places } }: Surroundings,
+): Promise<Passed> {
+  for (;;) {
+    const passed = await breakers.pass(
+      attempted,
+      (news) => isLast && news.why !== 'quota',
+      (wait) => places.waits(id, wait, from),
+    );
+    if (passed !== 'start' || places.take(id)) return passed;
+    // It may be long until there is one: others can try the tool meanwhile.
+    void breakers.ended(attempted, 'unknown');
+    await places.had(id);
+  }
+}
+
 function overBudget({ work }: Step, { budgetMode }: WorkstreamMeans, spent: number | null): string | null {
   const most = work.kind === 'workstream' ? work.maxCostUsd : null;
   if (budgetMode !== 'halt' || most === null || spent === null || spent < most) return null;
@@ -72,10 +91,8 @@ function overBudget({ work }: Step, { budgetMode }: WorkstreamMeans, spent: numb
 /** Returns the outcome of a step that has no turn: how it ended before, where it had one. */
 export function withoutTurn(
   turn: Exclude<Turn, { kind: 'start' }>,
-  last: Outcome | null,
-  attempts: readonly Attempt[],
+  { attempts, outputs }: GoesOnFrom,
 ): Outcome {
-  const outputs = last?.outputs ?? {};
   if (turn.kind === 'canceled') return { ...CANCELED, attempts, outputs };
   return { ...failedBy({ reason: 'workstream-failed', message: turn.why }), attempts, outputs };
 }

@@ -147,6 +147,64 @@ describe('the breaker of a tool', () => {
     await move('t6', 'reset');
   });
 
+  test('is waited for without a place: other tools go on, and what could only wait behind is not started', async () => {
+    const only = { tools: ['t12'], breaker: FOR_LONG, maxWorkers: 1 } as const;
+    await over(await engine.start(await setOf({ 'twelve-fails': [] }, only)));
+    const graph = { a: [], b: [], c: [], y: [], z: ['y'] };
+    const plan = await setOf(graph, { ...only, others: { 'ws-y': 't12-other', 'ws-z': 't12-other' } });
+    const handle = await engine.start(plan);
+    await eventually(() => Promise.resolve(toolsUsed(handle))).toEqual([
+      'ws-y t12-other 1',
+      'ws-z t12-other 1',
+    ]);
+    await eventually(() => statesOf(engine.client, handle.workflowId)).toMatchObject({
+      ...{ 'ws-y': 'succeeded', 'ws-z': 'succeeded' },
+      ...{ 'ws-a': 'running', 'ws-b': 'pending', 'ws-c': 'pending' },
+    });
+    await move('t12', 'reset');
+    await handle.result();
+    expect(toolsUsed(handle).slice(2).sort()).toEqual(['ws-a t12 1', 'ws-b t12 1', 'ws-c t12 1']);
+  });
+
+  test('that closes starts nobody beside those that have the places: who waited gets the next', async () => {
+    const only = { tools: ['t13'], breaker: FOR_LONG, maxWorkers: 1 } as const;
+    await over(await engine.start(await setOf({ 'thirteen-fails': [] }, only)));
+    const others = { 'ws-held-y': 't13-other', 'ws-z': 't13-other' };
+    const handle = await engine.start(await setOf({ a: [], 'held-y': [], z: [] }, { ...only, others }));
+    const held = await shop.heldWork.next();
+    await move('t13', 'reset');
+    await eventually(async () => (await stepsOf(engine.client, handle.workflowId))['ws-a']).toMatchObject({
+      state: 'running',
+      toolWait: { tool: 't13', why: 'place', until: null, endedAt: null },
+    });
+    expect(toolsUsed(handle)).toEqual(['ws-held-y t13-other 1']);
+    held.go();
+    await handle.result();
+    expect(toolsUsed(handle)).toEqual(['ws-held-y t13-other 1', 'ws-a t13 1', 'ws-z t13-other 1']);
+  });
+
+  test('is waited for over the legs of a run, without a place in any of them', async () => {
+    const only = { tools: ['t14'], breaker: FOR_LONG, maxWorkers: 1 } as const;
+    await over(await engine.start(await setOf({ 'fourteen-fails': [] }, only)));
+    const chain = Object.fromEntries(
+      Array.from({ length: 12 }, (_, at) => [`y${100 + at}`, at === 0 ? [] : [`y${99 + at}`]]),
+    );
+    const others = Object.fromEntries(Object.keys(chain).map((id) => [`ws-${id}`, 't14-other']));
+    const handle = await engine.start(await setOf({ a: [], b: [], ...chain }, { ...only, others }), {
+      legEvents: 60,
+    });
+    await eventually(() => Promise.resolve(toolsUsed(handle).length)).toBe(12);
+    expect((await handle.query<Changes>('changes')).nextLeg).not.toBeNull();
+    expect((await stepsOf(engine.client, handle.workflowId))['ws-a']).toMatchObject({
+      state: 'running',
+      toolWait: { tool: 't14', why: 'failures', endedAt: null },
+    });
+    expect((await seen('t14')).waiting).toHaveLength(1);
+    await move('t14', 'reset');
+    await handle.result();
+    expect(toolsUsed(handle).slice(12).sort()).toEqual(['ws-a t14 1', 'ws-b t14 1']);
+  });
+
   test('of a tool that works is nowhere: nothing is kept, and nothing is waited for', async () => {
     const handle = await engine.start(await setOf({ good: [], also: ['good'] }, { tools: ['t7'] }));
     await handle.result();

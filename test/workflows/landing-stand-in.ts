@@ -259,6 +259,7 @@ export async function setOf(
     tools: [tool, ...fallbacks] = ['aider', 'codex'],
     breaker = {},
     budget = {},
+    others = {},
     ...options
   }: Omit<Partial<CompileOptions>, 'landing'> & {
     landing?: Partial<CompileOptions['landing']>;
@@ -266,9 +267,12 @@ export async function setOf(
     tools?: readonly [string, ...string[]];
     breaker?: Partial<BreakerLimits>;
     budget?: Partial<BudgetLimits>;
+    /** Tools of some of them, by id. */
+    others?: Readonly<Record<string, string>>;
   } = {},
 ): Promise<Plan> {
-  const all = (await workstreamsOf(graph)).map((one) => ({ ...one, tool }));
+  const all = (await workstreamsOf(graph)).map((one) => ({ ...one, tool: others[one.id] ?? tool }));
+  const named = [tool, ...fallbacks, ...Object.values(others)];
   const settings = defaultSettings();
   const { retry_policy: policy } = settings.execution;
   return compileSet(all, planOfSet(all, 100), {
@@ -276,10 +280,10 @@ export async function setOf(
     settings: {
       ...settings,
       execution: { ...settings.execution, retry_policy: { ...policy, max_retries: 1, backoff_seconds: 0 } },
-      tools: Object.fromEntries([tool, ...fallbacks].map((name) => [name, NO_SETTINGS])),
+      tools: Object.fromEntries(named.map((name) => [name, NO_SETTINGS])),
       routing: {
         ...settings.routing,
-        tools: Object.fromEntries([tool, ...fallbacks].map((name) => [name, []])),
+        tools: Object.fromEntries(named.map((name) => [name, []])),
         fallbacks: { [tool]: fallbacks },
       },
       // Failures on purpose are no news to others, unless a test is about that.

@@ -277,6 +277,17 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     await resetBreaker(engine);
     return over(handle);
   },
+  // Meanwhile another tool has its place, in a second leg of the run too.
+  'tool-waits-aside': async (engine) => {
+    await over(await engine.start(await setOf({ 'a-fails': [] }, ONE_TOOL), { id: 'first' }));
+    const others = Object.fromEntries(['c1', 'c2', 'c3', 'c4', 'c5'].map((id) => [`ws-${id}`, 'other']));
+    const graph = { a: [], b: [], c1: [], c2: ['c1'], c3: ['c2'], c4: ['c3'], c5: ['c4'] };
+    const plan = await setOf(graph, { ...ONE_TOOL, others, maxWorkers: 1 });
+    const handle = await engine.start(plan, { legEvents: 60 });
+    await engine.reached(handle.workflowId, 'ws-c5');
+    await resetBreaker(engine);
+    return over(handle);
+  },
   breaker: async (engine) => {
     const waiting = await toolInTrouble(engine, { id: 'waiting' });
     await resetBreaker(engine);
@@ -311,6 +322,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
 /** Legs of other scenarios whose histories are kept beside the run's own. */
 export const furtherLegs: Readonly<Record<string, readonly string[]>> = {
   'many-legs': ['~~1', '~~2'],
+  'tool-waits-aside': ['~~1'],
   'sub-plan': ['~sub'],
   'for-each': ['~each'],
   'for-each-paused': ['~each'],
