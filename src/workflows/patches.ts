@@ -48,7 +48,7 @@ export const startingPatches = (
 ): PatchToMerge[] =>
   [...new Set(workstreams)].flatMap((workstream) => {
     const end = endOf(stepOf(workstream));
-    return end?.kind === 'patch' ? [{ id: end.patch.id, commit: end.patch.commit }] : [];
+    return end?.kind === 'patch' ? [{ id: end.patch.id, commit: end.patch.commit, workstream }] : [];
   });
 
 function patchIn({ patch }: Readonly<Record<string, Json>>): PatchOutput | null {

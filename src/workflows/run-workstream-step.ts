@@ -105,12 +105,13 @@ function taskOf(
   const { base, root } = origin;
   if (base === undefined)
     return 'the run was started without a commit to start from: its root is no repository with commits';
-  const { isolation, setup, checks, checkTimeoutSec, constraints, minFreeBytes, checkpointSec } = means;
+  const { isolation, setup, checks, checkTimeoutSec, constraints, minFreeBytes, checkpointSec, help } = means;
   return {
     ...{ runId, step: step.id, root, project: plan.project, work, base, env: openEnv(plan) },
     startsWith: startingPatches([...work.startsWith, ...work.after], stepOf),
     ...{ isolation, setup, checks, checkTimeoutSec, constraints, minFreeBytes },
     ...(checkpointSec === undefined ? {} : { checkpointSec }),
+    ...(help === undefined ? {} : { help }),
   };
 }
 

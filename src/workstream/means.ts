@@ -2,7 +2,7 @@
  * What a workstream is given to work with: its tools, how its worktree is made, what is checked, what a patch may be. Taken
  * from the configuration when the plan is made: a change of it later changes no run that goes on.
  */
-import type { WorkstreamWork } from '../plan/plan.js';
+import type { ConflictHelp, WorkstreamWork } from '../plan/plan.js';
 import { quote } from '../plan/quote.js';
 import type { BudgetLimits } from '../plan/budget.js';
 import type { BreakerLimits } from './breaker.js';
@@ -24,6 +24,8 @@ export interface WorkstreamMeans {
   readonly constraints: PatchConstraints;
   /** So much must be left on the disk. */
   readonly minFreeBytes: number;
+  /** Who is asked when what it starts from is in conflict; left out of plans of before: nobody. */
+  readonly help?: ConflictHelp;
   /** How often what a tool writes is kept, to be gone on with elsewhere; left out: what was lost is begun again. */
   readonly checkpointSec?: number;
   /** When the breakers of its tools open. */
@@ -71,6 +73,7 @@ export function meansOf(
     checkTimeoutSec: CHECK_TIMEOUT_SEC,
     constraints: settings.patches,
     minFreeBytes: settings.isolation.min_free_mb * MIB,
+    help: settings.landing.conflicts,
     ...checkpointsOf(settings.execution),
     breaker: settings.breaker,
     budgetMode: settings.budget.mode,

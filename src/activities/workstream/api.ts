@@ -3,7 +3,7 @@
  */
 import type { CommandHeartbeat } from '../api.js';
 import type { Attempt } from '../../plan/attempt.js';
-import type { StepId } from '../../plan/plan.js';
+import type { ConflictHelp, StepId } from '../../plan/plan.js';
 import type { Checkpoint } from '../../tools/git/checkpoint.js';
 import type { PatchConflict, PatchToMerge } from '../../tools/git/integrate-patch.js';
 import type { Difference } from '../../tools/git/shared-state.js';
@@ -44,6 +44,8 @@ export interface WorkstreamTask {
   readonly checks: readonly CheckTask[];
   readonly checkTimeoutSec: number;
   readonly constraints: PatchConstraints;
+  /** Who is asked when what it starts from is in conflict; left out: nobody, and only what is remembered helps. */
+  readonly help?: ConflictHelp;
   /** So much must be left on the disk. */
   readonly minFreeBytes: number;
   /** What its calls may cost before they are ended, as far as tools say it while they run; left out: nothing ends them. */
@@ -133,7 +135,15 @@ export type WorkstreamTrouble =
   | { readonly reason: 'checks-failed'; readonly gaveUp: GiveUp; readonly errors: readonly CheckError[] }
   | { readonly reason: 'setup-failed'; readonly detail: string }
   /** The patches it starts from cannot be put together. */
-  | { readonly reason: 'base-conflict'; readonly patch: string; readonly conflict: PatchConflict }
+  | {
+      readonly reason: 'base-conflict';
+      readonly patch: string;
+      /** Those before it that changed the same paths. */
+      readonly others: readonly string[];
+      readonly conflict: PatchConflict;
+      /** Why nobody could resolve it. */
+      readonly why: string;
+    }
   | { readonly reason: 'capture-failed'; readonly detail: string }
   | { readonly reason: 'no-worktree'; readonly refusal: string; readonly detail: string }
   | { readonly reason: 'canceled' };

@@ -4,12 +4,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/activity';
-import {
-  integratePatches,
-  type Integrated,
-  type PatchConflict,
-  type PatchToMerge,
-} from '../../tools/git/integrate-patch.js';
+import { integratePatches, type Integrated } from '../../tools/git/integrate-patch.js';
 import { holdMerge, releaseMerges } from '../../tools/git/held-merges.js';
 import { withObjects } from '../../tools/git/objects.js';
 import { moveRefs, readRef } from '../../tools/git/refs.js';
@@ -82,32 +77,8 @@ export function findTipIn(): LandingActivities['findTip'] {
   };
 }
 
-export interface MergeWish {
-  readonly onto: string;
-  readonly patches: readonly PatchToMerge[];
-  /** Seconds since 1970: the same merge gives the same commits. */
-  readonly atSec: number;
-  /** What follows `refs/planwright/` in a ref that keeps the result; null for none. */
-  readonly keepAs: string | null;
-}
-
-export type MergeResult =
-  | { readonly kind: 'merged'; readonly commit: string; readonly tree: string }
-  | { readonly kind: 'conflicted'; readonly patch: string; readonly conflict: PatchConflict };
-
-/** Merges patches onto a commit, and keeps the result by a ref of ours where it is asked for. */
-export async function mergeInto(home: string, repository: Repository, wish: MergeWish): Promise<MergeResult> {
-  const { onto, patches, atSec, keepAs } = wish;
-  const result = await withObjects(repository, await scratchFolder(home), (objects) =>
-    integratePatches(objects, onto, patches, atSec),
-  );
-  if (result.kind === 'conflicted')
-    return { kind: result.kind, patch: result.patch, conflict: result.conflict };
-  if (keepAs !== null) await keep(repository, `refs/planwright/${keepAs}`, result.commit);
-  return result;
-}
-
-async function keep(repository: Repository, ref: string, to: string): Promise<void> {
+/** Keeps a merge by a ref of ours. */
+export async function keepMerge(repository: Repository, ref: string, to: string): Promise<void> {
   if ((await readRef(repository, ref)) === to) return;
   const moved = await moveRefs(repository, [{ ref, from: 'any', to }], 'planwright: keep a merge');
   if (moved.kind === 'locked') throw new MachineTrouble(`"${moved.lock}" is in the way of "${ref}"`);

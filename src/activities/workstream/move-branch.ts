@@ -20,14 +20,11 @@ import type { WorkstreamWorld } from './start-line.js';
 const HEADS = 'refs/heads/';
 
 /** Returns the activity `moveBranch`. May run twice: a branch that is there already is not moved again. */
-export function moveBranchIn({
-  home,
-  host,
-}: Pick<WorkstreamWorld, 'home' | 'host'>): LandingActivities['moveBranch'] {
+export function moveBranchIn({ home }: Pick<WorkstreamWorld, 'home'>): LandingActivities['moveBranch'] {
   return async (task) => {
     try {
       const done = await moveBranch(home, task);
-      if (done.kind === 'landed') await learn(home, host, task);
+      if (done.kind === 'landed') await learn(home, task);
       return done;
     } catch (error) {
       if (error instanceof NotWhatWasTested) return { kind: 'land-refused', detail: error.message };

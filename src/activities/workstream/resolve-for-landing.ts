@@ -1,45 +1,28 @@
 /**
- * A patch onto a commit with which it conflicts: its files as they are remembered, or as the person's resolver answers.
+ * A patch onto a commit with which it conflicts, for landing.
  */
-import { createHash } from 'node:crypto';
-import { basename, join } from 'node:path';
 import type { Context } from '@temporalio/activity';
-import type { Resolution } from '../../landing/landing.js';
-import { readJson, writeJson } from '../../os/json-file.js';
+import { readJson } from '../../os/json-file.js';
 import { holdMerge } from '../../tools/git/held-merges.js';
 import { integratePatches, takeInAs } from '../../tools/git/integrate-patch.js';
-import type { Conflict, Stage } from '../../tools/git/merge-tree.js';
-import { fileNameOf } from '../../tools/git/names.js';
-import { withObjects, type Objects } from '../../tools/git/objects.js';
-import { shownPath } from '../../tools/git/path-bytes.js';
+import { withObjects } from '../../tools/git/objects.js';
 import { openRepository } from '../../tools/git/repository.js';
-import { changeTree, readBlob } from '../../tools/git/tree.js';
-import { maskText } from '../../tools/process/masker.js';
-import { argvOf, type CommandEnd } from '../../tools/safe-merge/person-command.js';
-import type { Report } from '../../tools/safe-merge/reasons.js';
-import { isLesson, remember, type Lesson } from '../../tools/safe-merge/remembered.js';
-import {
-  resolveLeft,
-  writeBlob,
-  type Asking,
-  type Left,
-  type ResolverCommand,
-} from '../../tools/safe-merge/resolver.js';
-import { counted } from '../../tools/safe-merge/words.js';
+import { changeTree } from '../../tools/git/tree.js';
+import { isLesson, remember } from '../../tools/safe-merge/remembered.js';
 import type { LandingActivities, MoveTask, ResolveDone, ResolveTask } from '../../workflows/landing-api.js';
-import { openStep, stepFiles, type StepFiles } from '../attempt-files.js';
+import { openStep } from '../attempt-files.js';
 import { onMachine } from '../machine-trouble.js';
 import { interruptible } from './interruptible.js';
 import { scratchFolder } from './merge-for-landing.js';
-import { endText, startLine, type Bench, type WorkstreamWorld } from './start-line.js';
-import { checkEnvironment, toolEnvironment } from './tool-environment.js';
+import { resolveConflicts, takenFile, type Taken } from './resolve-conflicts.js';
+import type { Bench, WorkstreamWorld } from './start-line.js';
 
 /** Returns the activity `resolveForLanding`. May run twice: an answer that was taken lies in the run's directory. */
 export function resolveForLandingIn(world: WorkstreamWorld): LandingActivities['resolveForLanding'] {
-  return (task) => interruptible('conflicts', (context) => resolveConflicts(world, task, context));
+  return (task) => interruptible('conflicts', (context) => mergeWithHelp(world, task, context));
 }
 
-async function resolveConflicts(
+async function mergeWithHelp(
   world: WorkstreamWorld,
   task: ResolveTask,
   context: Context,
@@ -51,12 +34,14 @@ async function resolveConflicts(
     ...{ world, runId, step, schedule: context.info.activityId, cancellation: context.cancellationSignal },
   };
   return withObjects(repository, await scratchFolder(world.home), async (objects): Promise<ResolveDone> => {
-    const wanted = { id: patch.patchId, commit: patch.commit };
-    const merged = await integratePatches(objects, onto, [wanted], atSec);
+    const one = { id: patch.patchId, commit: patch.commit };
+    const merged = await integratePatches(objects, onto, [one], atSec);
     if (merged.kind === 'merged') throw new Error(`BUG: the patch of "${patch.id}" is in no conflict`);
     const { kind, files, detail } = merged.conflict;
     const conflict = { kind, files, detail, with: [] };
-    const settled = await settle(bench, task, objects, merged);
+    const { branch, help, env } = task;
+    const wanted = { runId, branch, source: patch.id, help, ...(env === undefined ? {} : { env }) };
+    const settled = await resolveConflicts(bench, wanted, objects, merged);
     if ('why' in settled)
       return { kind: 'conflicted', conflict: { ...conflict, detail: `${detail}; ${settled.why}` } };
     const tree = await changeTree(objects, merged.tree, settled.contents);
@@ -66,186 +51,11 @@ async function resolveConflicts(
   });
 }
 
-interface Merged {
-  readonly tree: string;
-  readonly conflicts: readonly Conflict[];
-}
-
-interface Settled {
-  readonly contents: ReadonlyMap<string, Stage | null>;
-  readonly resolved: readonly Resolution[];
-}
-
-const MAX_NAMED = 3;
-
-/** Finds the content of every file in conflict, or says which it did not, and why. */
-async function settle(
-  bench: Bench,
-  task: ResolveTask,
-  objects: Objects,
-  merged: Merged,
-): Promise<Settled | { why: string }> {
-  const { help, patch } = task;
-  const { conflicts } = merged;
-  if (conflicts.length > help.maxFiles) {
-    return {
-      why: `${counted(conflicts.length, 'file')} in conflict, and at most ${help.maxFiles} are asked about`,
-    };
-  }
-  const asking: Omit<Asking, 'folder'> = {
-    home: bench.world.home,
-    run: task.runId,
-    branch: task.branch.replace(/^refs\/heads\//, ''),
-    source: patch.id,
-    start: (command) => startFor(bench, task, command),
-  };
-  const secrets = help.needs.flatMap((name) => bench.world.env[name] ?? []);
-  const contents = new Map<string, Stage | null>();
-  const resolved: Resolution[] = [];
-  const left: Left[] = [];
-  // One by one: an answer that was taken is kept before the next is asked for.
-  for (const [index, each] of conflicts.entries()) {
-    const file = takenFile(bench.step, keyOf(each, help));
-    const folder = join(bench.step.directory, 'resolve', fileNameOf(patch.id), String(index + 1));
-    const found =
-      (await takenBefore(objects, file)) ??
-      (await ask(objects, { ...asking, folder }, merged, each, help, secrets, file));
-    if ('why' in found) {
-      left.push(found);
-      continue;
-    }
-    contents.set(each.path, found.content);
-    resolved.push(found.resolution);
-  }
-  if (left.length === 0) return { contents, resolved };
-  const named = left.slice(0, MAX_NAMED).map(({ path, why }) => `${shownPath(path)}: ${why}`);
-  const more = left.length > named.length ? [`and ${left.length - named.length} more`] : [];
-  return { why: [...named, ...more].join('; ') };
-}
-
-interface Found {
-  readonly content: Stage | null;
-  readonly resolution: Resolution;
-}
-
-/** Asks memory and resolver about one file, and keeps what is taken. */
-async function ask(
-  objects: Objects,
-  asking: Asking,
-  merged: Merged,
-  { path, kind }: Conflict,
-  help: ResolveTask['help'],
-  secrets: readonly string[],
-  file: string,
-): Promise<Found | Left> {
-  const open = { path, kind, class: 'unknown', why: 'nothing is remembered of it, and there is no resolver' };
-  const asked = await resolveLeft(asking, objects, merged, [open], help);
-  const [left, report = {}] = [asked.left[0], asked.resolved[0]];
-  if (left !== undefined) return left;
-  const content = asked.contents.get(path) ?? null;
-  const lesson = asked.lessons[0] ?? null;
-  const resolution = resolutionOf(path, report, secrets, lesson === null ? null : basename(file));
-  const text = content === null ? '' : await textOf(objects, content);
-  const taken: Taken = { format: 1, resolution, lesson, content: content && { mode: content.mode, text } };
-  onMachine(() => writeJson(file, taken));
-  return { content, resolution };
-}
-
-const MAX_TEXT = 10 * 1024 * 1024;
-
-const textOf = async (objects: Objects, { id }: Stage): Promise<string> =>
-  (await readBlob(objects, id, MAX_TEXT)).toString('utf8');
-
-function resolutionOf(
-  path: string,
-  report: Report,
-  secrets: readonly string[],
-  lesson: string | null,
-): Resolution {
-  const { by, confidence, note, seconds, deleted } = report;
-  return {
-    path: shownPath(path),
-    by: by === 'memory' ? 'memory' : 'resolver',
-    confidence: typeof confidence === 'number' ? confidence : null,
-    note: typeof note === 'string' ? maskText(note, secrets) : null,
-    seconds: typeof seconds === 'number' ? seconds : null,
-    deleted: deleted === true,
-    lesson,
-  };
-}
-
-/** An answer that was taken, in the run's directory: the same question is asked once in a run. */
-interface Taken {
-  readonly format: 1;
-  readonly resolution: Resolution;
-  readonly content: { readonly mode: string; readonly text: string } | null;
-  readonly lesson: Lesson | null;
-}
-
-const takenFile = ({ directory }: Pick<StepFiles, 'directory'>, key: string): string =>
-  join(directory, 'resolved', key);
-
-/** Returns the name of a question's file: the versions, and who is asked. */
-function keyOf({ path, kind, base, ours, theirs }: Conflict, help: ResolveTask['help']): string {
-  const { resolver, check, minConfidence } = help;
-  const question = JSON.stringify([path, kind, base, ours, theirs, resolver, check, minConfidence]);
-  return `${createHash('sha256').update(question).digest('hex').slice(0, 40)}.json`;
-}
-
-async function takenBefore(objects: Objects, file: string): Promise<Found | null> {
-  const taken = onMachine(() => readJson(file)) as Taken | null;
-  if (taken?.format !== 1) return null;
-  const { content, resolution } = taken;
-  if (content === null) return { content, resolution };
-  return { content: { mode: content.mode, id: await writeBlob(objects, content.text) }, resolution };
-}
-
-/** Starts the resolver, or the check of what it answered: contained and logged as every command of a step. */
-async function startFor(
-  bench: Bench,
-  { help, env }: ResolveTask,
-  { line, cwd, env: added, maxSeconds }: ResolverCommand,
-): Promise<CommandEnd> {
-  const notStarted = (said: string): CommandEnd => ({
-    ...{ kind: 'not-started', exitCode: null, seconds: 0, said },
-  });
-  const argv = argvOf(line);
-  if (argv === null) return notStarted(`"${line}" opens like a JSON list of texts, and is none`);
-  const isCheck = 'SAFE_MERGE_FILE' in added;
-  const needs = help.needs.map((name) => [name]);
-  const environment = isCheck
-    ? checkEnvironment(bench.world.env, env)
-    : toolEnvironment(bench.world.env, { name: 'resolver', needs }, env);
-  if ('problem' in environment) return notStarted(environment.problem);
-  const [command, ...args] = argv;
-  const { attempt } = await startLine(bench, {
-    ...{ command, args, shell: false, cwd, environment, env: added, timeoutSec: maxSeconds, number: 1 },
-  });
-  const { end, startedAt, endedAt } = attempt;
-  const failure = end.kind === 'failed' ? end.failure : null;
-  const tail = failure !== null && 'tail' in failure ? failure.tail.trim() : '';
-  const exited = failure?.reason === 'exit-code' ? failure.exitCode : null;
-  return {
-    kind:
-      failure?.reason === 'timed-out'
-        ? 'timed-out'
-        : failure?.reason === 'not-started'
-          ? 'not-started'
-          : 'ended',
-    exitCode: end.kind === 'succeeded' ? 0 : exited,
-    seconds: Math.round(endedAt - startedAt) / 1000,
-    said: [endText(attempt), tail].filter(Boolean).join(': ').slice(0, MAX_SAID),
-  };
-}
-
-const MAX_SAID = 500;
-
 /** Remembers how conflicts were resolved whose patches have landed: until then a gate may refuse them. */
-export async function learn(home: string, host: string, { runId, step, patches }: MoveTask): Promise<void> {
+export async function learn(home: string, { runId, patches }: MoveTask): Promise<void> {
   const keys = patches.flatMap(({ proof }) => (proof.resolved ?? []).flatMap(({ lesson }) => lesson ?? []));
-  const files = stepFiles(home, host, runId, step);
   const lessons = keys.flatMap((key) => {
-    const lesson = (readJson(takenFile(files, key)) as Taken | null)?.lesson;
+    const lesson = (readJson(takenFile(home, runId, key)) as Taken | null)?.lesson;
     return isLesson(lesson) ? [lesson] : [];
   });
   // The branch has moved, whatever becomes of this: what is not remembered is asked about once more.

@@ -7,7 +7,6 @@ import { ApplicationFailure, CancelledFailure, Context, type Info } from '@tempo
 import { ApplicationFailureCategory } from '@temporalio/common';
 import { readJson, writeJson } from '../../os/json-file.js';
 import { GitFailure } from '../../tools/git/call.js';
-import { fileNameOf } from '../../tools/git/names.js';
 import { openOwnWorktree, type OwnWorktree } from '../../tools/git/own-worktree.js';
 import { openRepository, type Repository } from '../../tools/git/repository.js';
 import { WorktreeRefused } from '../../tools/git/worktree-refused.js';
@@ -30,7 +29,7 @@ import { findEarlier } from './earlier-work.js';
 import { startGuard } from './guard.js';
 import { CheckpointKeeper } from './keep-checkpoints.js';
 import { saveLost } from './lost-attempts.js';
-import { mergeInto } from './merge-for-landing.js';
+import { putTogether } from './put-together.js';
 import { Interrupted, type Bench, type WorkstreamWorld } from './start-line.js';
 import { toolEnvironment } from './tool-environment.js';
 import { troubleText } from './trouble-text.js';
@@ -114,6 +113,7 @@ async function run(
   };
   if ('reason' in opened) return ended(opened, null);
   const { worktree, environment } = opened;
+  found.notes.push(...opened.notes);
   const means = [guarding, keeper, earlier] as const;
   const work = new AttemptAtWork(bench, repository, worktree, task, environment, found, stage, ...means);
   let trouble: WorkstreamTrouble | null;
@@ -141,42 +141,33 @@ async function run(
 
 interface Opened {
   readonly worktree: OwnWorktree;
+  readonly notes: readonly string[];
   readonly environment: Exclude<ReturnType<typeof toolEnvironment>, { problem: string }>;
 }
 
 /** Puts together what the attempt starts from, and opens its work tree there. */
 async function open(
-  { world }: Bench,
+  bench: Bench,
   repository: Repository,
   task: WorkstreamTask,
 ): Promise<Opened | WorkstreamTrouble> {
+  const { world } = bench;
   const environment = toolEnvironment(world.env, task.tool, task.env);
   if ('problem' in environment) return { reason: 'tool-not-configured', detail: environment.problem };
-  const { runId, step, attempt, startsWith, isolation, minFreeBytes } = task;
-  const wish = {
-    onto: task.base,
-    patches: startsWith,
-    atSec: 0,
-    keepAs: `bases/${fileNameOf(runId)}/${step}`,
-  };
-  const merged =
-    startsWith.length === 0
-      ? { kind: 'merged' as const, commit: task.base }
-      : await mergeInto(world.home, repository, wish);
-  if (merged.kind === 'conflicted') {
-    return { reason: 'base-conflict', patch: merged.patch, conflict: merged.conflict };
-  }
+  const { runId, step, attempt, isolation, minFreeBytes } = task;
+  const put = await putTogether(bench, repository, task);
+  if (put.kind === 'trouble') return put.trouble;
   try {
     const worktree = await openOwnWorktree(repository, {
       home: world.home,
       id: `${step.slice(0, 80)}-${attempt}-${shortHash(runId)}`,
-      commit: merged.commit,
+      commit: put.commit,
       owner: { run: runId, step, attempt },
       ...{ isolation, minFreeBytes },
       // Elsewhere something may have escaped, and still be at work in its folder.
       reuses: world.containment.mode === 'namespace',
     });
-    return { worktree, environment };
+    return { worktree, environment, notes: put.notes };
   } catch (error) {
     if (!(error instanceof WorktreeRefused)) throw error;
     if (error.reason === 'disk-full' || error.reason === 'busy') throw new MachineTrouble(error.message);

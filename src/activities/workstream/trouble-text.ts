@@ -50,7 +50,7 @@ export function troubleText(trouble: WorkstreamTrouble): string {
     case 'setup-failed':
       return `the work tree could not be made ready: ${trouble.detail}`;
     case 'base-conflict':
-      return `the patches it starts from cannot be put together; patch ${trouble.patch}: ${trouble.conflict.detail}`;
+      return baseConflictText(trouble);
     case 'capture-failed':
       return `what it wrote could not be captured, and stays where it is: ${trouble.detail}`;
     case 'no-worktree':
@@ -77,4 +77,19 @@ function giveUpText(gaveUp: GiveUp): string {
     default:
       return gaveUp satisfies never;
   }
+}
+
+function baseConflictText({
+  patch,
+  others,
+  conflict,
+  why,
+}: Extract<WorkstreamTrouble, { reason: 'base-conflict' }>): string {
+  const all = [...others, patch];
+  const whose =
+    others.length === 0
+      ? `the patch of ${patch} and what lies before it`
+      : `the patches of ${all.join(' and ')}`;
+  const order = others.length === 0 ? '' : `let ${patch} depend on ${others.join(' and ')}, or `;
+  return `it starts from ${whose}, and they have ${conflict.detail}; ${why}. To go on, ${order}name a resolver (landing.conflicts.resolver)`;
 }

@@ -18,6 +18,8 @@ export interface PatchToMerge {
   readonly id: string;
   /** The commit of `capturePatch`; its first parent is the base. */
   readonly commit: string;
+  /** Whose it is, for people. */
+  readonly workstream?: string;
 }
 
 /** What a patch was merged to. */

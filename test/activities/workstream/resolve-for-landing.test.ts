@@ -112,6 +112,44 @@ const moveOf = (
   };
 };
 
+/** Does a workstream that starts from both patches and looks at what they wrote. */
+const onBoth = (first: LandingPatch, second: LandingPatch, help: Partial<ConflictHelp>, step = 'ws-c') =>
+  hall.run('cat src/x > src/seen', {
+    step: step as StepId,
+    help: helpOf(help),
+    startsWith: [first, second].map(({ id, patchId, commit }) => ({ id: patchId, commit, workstream: id })),
+  });
+
+describe('a workstream that starts from patches in conflict', () => {
+  test('starts from what the resolver says; another one and the landing ask nobody again', async () => {
+    const { onto, first, second } = await twoPatches('src/x');
+    const help = { resolver: resolver(`echo x >> ${hall.folder}/asked; ${UNION}`) };
+    const ended = await onBoth(first, second, help);
+    expect(ended.outcome, ended.text).toBe('patched');
+    expect(hall.repo.git('show', `${ended.patch!.tree}:src/seen`)).toBe('one\ntwo');
+    expect(ended.patch!.paths).toEqual(['src/seen']);
+    expect(ended.notes).toContain(
+      'what it starts from: ws-b on top of ws-a: src/x by resolver, confidence 0.9',
+    );
+    expect((await onBoth(first, second, help, 'ws-d')).outcome).toBe('patched');
+    expect(await resolve(taskOf(onto, second, help))).toMatchObject({ kind: 'merged' });
+    expect(readFileSync(join(hall.folder, 'asked'), 'utf8')).toBe('x\n');
+  });
+
+  test('is not begun where the resolver is not sure, and starts from what is remembered once that has landed', async () => {
+    const { onto, first, second } = await twoPatches('src/x');
+    const unsure = { resolver: resolver('cat ours >merged; answer 0.2 "a guess"') };
+    const refused = await onBoth(first, second, unsure, 'ws-e');
+    expect(refused).toMatchObject({ outcome: 'failed', calls: [], trouble: { reason: 'base-conflict' } });
+    expect(refused.text).toContain('src/x: ');
+    const done = await resolve(taskOf(onto, second, { resolver: resolver(UNION) }));
+    if (done.kind !== 'merged') throw new Error(done.conflict.detail);
+    await hall.act(hall.activities.moveBranch, moveOf(onto, first, second, done));
+    const ended = await onBoth(first, second, {});
+    expect(ended.notes).toContainEqual(expect.stringMatching(/ws-b on top of ws-a: src\/x by memory/));
+  });
+});
+
 describe('a patch in conflict', () => {
   test('is merged as the resolver says; what landed is remembered, and then nobody is asked', async () => {
     const { onto, first, second } = await twoPatches('src/x');

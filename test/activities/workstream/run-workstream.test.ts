@@ -93,13 +93,18 @@ describe('an attempt', () => {
       const { patch } = await hall.run(`echo "x = ${n}${n}" > src/util.py`, {
         step: `ws-${n}` as StepId,
       });
-      patches.push({ id: patch!.id, commit: patch!.commit! });
+      patches.push({ id: patch!.id, commit: patch!.commit!, workstream: `ws-${n}` });
     }
     const ended = await hall.run('true', { startsWith: patches });
     expect(ended.trouble).toMatchObject({
-      reason: 'base-conflict',
+      ...{ reason: 'base-conflict', patch: 'ws-2', others: ['ws-1'] },
       conflict: { kind: 'content', files: ['src/util.py'] },
     });
+    expect(ended.text).toBe(
+      'it starts from the patches of ws-1 and ws-2, and they have conflicts in src/util.py (content); ' +
+        'src/util.py: nothing is remembered of it, and there is no resolver. ' +
+        'To go on, let ws-2 depend on ws-1, or name a resolver (landing.conflicts.resolver)',
+    );
   });
 
   test('asked for again returns what it came to, and calls nobody', async () => {
