@@ -2,6 +2,8 @@
  * The jobs of a queue, and what is asked of them often: kept beside them, so that a change does not cost a look at all.
  */
 
+import { JOB_BYTES, WAIT_BYTES, wordBytes } from './pack-queue.js';
+
 /** A job that asks for a place. `execution` tells one run of its workflow from another of the same id. */
 export interface JobAsk {
   readonly id: string;
@@ -39,6 +41,7 @@ export class JobTable {
   /** In which order jobs came: those that wait for one job are told in this order. */
   readonly #cameAs = new Map<string, number>();
   #came = 0;
+  #bytes = 0;
 
   get(id: string): QueuedJob | undefined {
     return this.#jobs.get(id);
@@ -50,6 +53,11 @@ export class JobTable {
 
   get size(): number {
     return this.#jobs.size;
+  }
+
+  /** What they take at most when the queue is packed. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** All, in the order in which they came; what is changed meanwhile is seen. */
@@ -77,9 +85,11 @@ export class JobTable {
     this.#counts[job.state] += 1;
     if (job.state === 'running') this.#running.set(job.id, job);
     if (job.state === 'held') this.#held.set(job.id, job);
+    this.#bytes += bytesOf(job);
     for (const id of job.waitsFor) {
-      const waiters = this.#waiters.get(id) ?? new Set();
-      this.#waiters.set(id, waiters.add(job.id));
+      const waiters = this.#waiters.get(id);
+      if (waiters === undefined) this.#bytes += wordBytes(id);
+      this.#waiters.set(id, (waiters ?? new Set()).add(job.id));
     }
     this.#jobs.set(job.id, job);
   }
@@ -91,14 +101,18 @@ export class JobTable {
     this.#cameAs.delete(job.id);
   }
 
-  #uncount({ id, state, waitsFor }: QueuedJob): void {
+  #uncount(job: QueuedJob): void {
+    const { id, state, waitsFor } = job;
     this.#counts[state] -= 1;
+    this.#bytes -= bytesOf(job);
     this.#running.delete(id);
     this.#held.delete(id);
     for (const other of waitsFor) {
       const waiters = this.#waiters.get(other);
       waiters?.delete(id);
-      if (waiters?.size === 0) this.#waiters.delete(other);
+      if (waiters?.size !== 0) continue;
+      this.#waiters.delete(other);
+      this.#bytes -= wordBytes(other);
     }
   }
 
@@ -123,6 +137,10 @@ export class JobTable {
     return [id, ...way];
   }
 }
+
+/** Beside the names of those that it waits for, and of tools, which several share. */
+export const bytesOf = ({ id, waitsFor }: Pick<QueuedJob, 'id' | 'waitsFor'>): number =>
+  JOB_BYTES + wordBytes(id) + WAIT_BYTES * waitsFor.length;
 
 /** By priority, then by time, then by name. */
 export function isBefore(a: QueuedJob, rankA: number, b: QueuedJob, rankB: number): boolean {

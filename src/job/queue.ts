@@ -3,7 +3,8 @@
  * jobs are to be told goes out as news.
  */
 import type { FinalJobState } from './job.js';
-import { isBefore, JobTable, type JobAsk, type QueuedJob } from './job-table.js';
+import { bytesOf, isBefore, JobTable, type JobAsk, type QueuedJob } from './job-table.js';
+import { MOST_PACKED_BYTES, TOLD_BYTES, wordBytes } from './pack-queue.js';
 
 /** A queue on its way to the next execution of its workflow. */
 export interface QueueState {
@@ -15,7 +16,7 @@ export interface QueueState {
   /** So long a job waits for one that nobody has submitted. */
   readonly unknownMs: number;
   readonly jobs: readonly QueuedJob[];
-  /** What jobs are still to be told; of those that the queue has forgotten `execution` says which they were. */
+  /** What jobs are still to be told; of those that the queue does not know `execution` says which they are. */
   readonly told?: readonly { readonly id: string; readonly news: JobNews; readonly execution?: string }[];
 }
 
@@ -41,7 +42,9 @@ export type JobNews =
   /** What it depends on is there; it waits for a place now. */
   | { readonly kind: 'queued' }
   /** `isForgotten`: the queue takes it for ended already, and need not be told. */
-  | { readonly kind: 'fail'; readonly reason: string; readonly isForgotten?: true };
+  | { readonly kind: 'fail'; readonly reason: string; readonly isForgotten?: true }
+  /** The queue knows as many jobs as it can hand on, and has not taken it in: it is to ask again later. */
+  | { readonly kind: 'full' };
 
 export interface Told {
   readonly job: Pick<JobAsk, 'id' | 'execution'>;
@@ -59,6 +62,8 @@ export class JobQueue {
   /** Once those that are looked for are found: what is unknown then will not come any more. */
   #sealing = false;
   readonly #told: Told[] = [];
+  /** What the news for those that the queue does not know take when it is packed. */
+  #toldBytes = 0;
 
   /**
    * @param forgets - whether a job that is told off is over for the queue at once, so that thousands of them need not say so one by
@@ -67,6 +72,7 @@ export class JobQueue {
   constructor(
     { name, places, ageingMs, unknownMs, jobs, told = [] }: QueueState,
     private readonly forgets = true,
+    private readonly mostBytes = MOST_PACKED_BYTES,
   ) {
     this.name = name;
     this.places = places;
@@ -83,7 +89,7 @@ export class JobQueue {
   state(): QueueState {
     const { name, places, ageingMs, unknownMs } = this;
     const told = this.#told.map(({ job: { id, execution }, news }) =>
-      news.kind === 'fail' && news.isForgotten === true ? { id, news, execution } : { id, news },
+      isToStranger(news) ? { id, news, execution } : { id, news },
     );
     return { name, places, ageingMs, unknownMs, jobs: [...this.#jobs.all()], told };
   }
@@ -122,6 +128,10 @@ export class JobQueue {
       return;
     }
     if (before !== undefined) this.#jobs.remove(before);
+    if (this.#isFullFor(ask)) {
+      this.#tell(ask, { kind: 'full' });
+      return;
+    }
     const circle = this.#jobs.circleOf(ask);
     if (circle !== null) {
       const reason = `its dependencies go in a circle: ${circle.join(' → ')}`;
@@ -245,7 +255,20 @@ export class JobQueue {
 
   /** Returns what jobs are to be told, the oldest first; it is not returned again. */
   takeTold(most = Infinity): Told[] {
-    return this.#told.splice(0, Math.min(most, this.#told.length));
+    const taken = this.#told.splice(0, Math.min(most, this.#told.length));
+    for (const told of taken) this.#toldBytes -= toldBytes(told);
+    return taken;
+  }
+
+  /** Whether it would be too much for one message: it is not handed on before some of the news are told. */
+  get isBulky(): boolean {
+    return this.#toldBytes > 0 && this.#jobs.bytes + this.#toldBytes > this.mostBytes;
+  }
+
+  #isFullFor(ask: JobAsk): boolean {
+    const names = ask.dependsOn.reduce((bytes, id) => bytes + wordBytes(id), 0);
+    const more = bytesOf({ ...ask, waitsFor: ask.dependsOn }) + names;
+    return this.#jobs.bytes + this.#toldBytes + more > this.mostBytes;
   }
 
   #rankNow({ rank, queuedAt }: QueuedJob, now: number): number {
@@ -254,7 +277,9 @@ export class JobQueue {
   }
 
   #tell(job: Told['job'], news: JobNews): void {
-    this.#told.push({ job, news });
+    const told: Told = { job, news };
+    this.#told.push(told);
+    this.#toldBytes += toldBytes(told);
   }
 
   /** A job that cannot run: it is told, and those that wait for it cannot either. */
@@ -309,3 +334,12 @@ export class JobQueue {
     else this.#lookOutside(changed);
   }
 }
+
+/** Of the others the queue knows the job. */
+const isToStranger = (news: JobNews): boolean =>
+  news.kind === 'full' || (news.kind === 'fail' && news.isForgotten === true);
+
+const toldBytes = ({ job, news }: Told): number =>
+  isToStranger(news)
+    ? TOLD_BYTES + wordBytes(job.id) + (news.kind === 'fail' ? wordBytes(news.reason) : 0)
+    : 0;

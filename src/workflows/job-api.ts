@@ -4,6 +4,7 @@
 import type { EscalationRules } from '../job/escalation.js';
 import type { FinalJobState, Job, JobState } from '../job/job.js';
 import type { JobAsk } from '../job/job-table.js';
+import type { PackedQueue } from '../job/pack-queue.js';
 import type { Found, JobEnding, QueueState } from '../job/queue.js';
 import type { RetryPolicy } from '../job/retry.js';
 import type { Priority } from '../plan/plan.js';
@@ -112,7 +113,8 @@ export const ASK_AGAIN_SIGNAL = 'askAgain';
 export const QUEUE_WORKFLOW = 'keepJobs';
 export const queueWorkflowId = (queue: string): string => `jobs~${queue}`;
 export interface QueueInput {
-  readonly state: QueueState;
+  /** Packed: of a successor. Those of before were handed on as they were. */
+  readonly state: QueueState | PackedQueue;
   /** Who asks first; null for a successor, or when the workers are started. */
   readonly ask: JobAsk | null;
 }

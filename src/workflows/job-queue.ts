@@ -19,6 +19,7 @@ import {
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/api.js';
 import type { JobAsk } from '../job/job-table.js';
+import { packQueue, unpackQueue } from '../job/pack-queue.js';
 import { JobQueue, type JobNews, type Told } from '../job/queue.js';
 import { EntityWorkflow, isLong } from './entity-workflow.js';
 import {
@@ -70,7 +71,7 @@ class Keeper {
 
   constructor({ state, ask }: QueueInput) {
     // Queues of before wait until each job that was told off has said that it ended.
-    this.#queue = new JobQueue(state, patched('told-off-is-over'));
+    this.#queue = new JobQueue('facts' in state ? unpackQueue(state) : state, patched('told-off-is-over'));
     if (ask !== null) this.#queue.ask(ask, Date.now());
     this.#openDoors();
   }
@@ -83,19 +84,26 @@ class Keeper {
       },
       isIdle: () => this.#queue.size === 0 && this.#queue.places === 0 && !this.#queue.hasTold,
       succeed: () =>
-        continueAsNew<(input: QueueInput) => Promise<void>>({ state: this.#queue.state(), ask: null }),
+        continueAsNew<(input: QueueInput) => Promise<void>>({
+          state: packQueue(this.#queue.state()),
+          ask: null,
+        }),
     });
   }
 
   /** Does what the rules ask for now. An update calls it itself, so that all it causes comes before its answer, also in a replay. */
   #step(): void {
     this.#queue.grant(Date.now());
-    // What is not told by then, the successor tells: it can only take over when nothing is on its way.
-    const room = isLong() ? 0 : Math.max(0, MOST_SENDING - this.#sending);
+    const room = this.#handsOn() ? 0 : Math.max(0, MOST_SENDING - this.#sending);
     for (const { job, news } of this.#queue.takeTold(room)) this.#tell(job, news);
     this.#find();
     void this.#watchDeadlines();
     void this.#look();
+  }
+
+  /** What is not told by then, the successor tells: it can only take over when nothing is on its way. */
+  #handsOn(): boolean {
+    return isLong() && !this.#queue.isBulky;
   }
 
   #view(): QueueView {
@@ -183,7 +191,7 @@ class Keeper {
         .catch(() => this.#forget(id, execution))
         .then(() => {
           this.#sending -= 1;
-          if (this.#queue.hasTold && !isLong()) this.#entity.news();
+          if (this.#queue.hasTold && !this.#handsOn()) this.#entity.news();
         }),
     );
   }

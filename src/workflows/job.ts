@@ -57,6 +57,8 @@ import { JobTool, type ToolTurn } from './job-tool.js';
 
 /** So long a job trusts that who submitted it asks for its place. It asks itself then, in case that one died on the way. */
 const ANNOUNCED_MS = 10 * 60_000;
+/** So long a job waits that found no room in its queue. */
+const ASK_LATER_MS = 10 * 60_000;
 
 /**
  * Runs a job to its end.
@@ -109,6 +111,7 @@ class JobKeeper {
   #trusts: boolean;
   /** It asked itself: what the queue forgot of it before, it may know again. */
   #hasAsked = false;
+  #foundNoRoom = false;
   /** Ends what runs now. */
   #stop: ((how: Stop) => void) | null = null;
   readonly #tool: JobTool;
@@ -146,6 +149,10 @@ class JobKeeper {
       const news = await this.#turn();
       if (this.#cancel !== null) return this.#finish('cancelled', canceledBy(this.#cancel));
       if (news === null) continue;
+      if (news.kind === 'full') {
+        await this.#waitForRoom();
+        continue;
+      }
       if (news.kind === 'fail')
         return this.#finish('failed', news.reason, news.isForgotten === true && !this.#hasAsked);
       const turn = await this.#passTool();
@@ -153,6 +160,14 @@ class JobKeeper {
       const end = turn.kind === 'refused' ? await this.#withoutTool(turn.why) : await this.#work(news.rank);
       if (end !== null) return end;
     }
+  }
+
+  /** The queue has no room for it: it asks again after a while. It says so once. */
+  async #waitForRoom(): Promise<void> {
+    if (!this.#foundNoRoom)
+      this.#move(this.#state, 'the queue is full: it asks for its place every 10 minutes');
+    this.#foundNoRoom = true;
+    await condition(() => this.#news !== null || this.#cancel !== null || this.#asksAgain, ASK_LATER_MS);
   }
 
   /** Asks whether the tool may be used; while it may not, others have the place. Returns null when it was stopped meanwhile. */

@@ -9,6 +9,7 @@ import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { findJobs } from '../../src/activities/job/find-jobs.js';
 import { DEFAULT_RULES } from '../../src/job/escalation.js';
+import type { JobAsk } from '../../src/job/job-table.js';
 import { newQueue, type JobNews } from '../../src/job/queue.js';
 import { PRESETS } from '../../src/job/retry.js';
 import { breakerId, MOVE_BREAKER_UPDATE } from '../../src/workflows/breaker-api.js';
@@ -16,6 +17,7 @@ import {
   ASK_AGAIN_SIGNAL,
   ASK_PLACES_SIGNAL,
   CANCEL_JOB_SIGNAL,
+  JOB_ENDED_SIGNAL,
   JOB_QUERY,
   JOB_WORKFLOW,
   jobWorkflowId,
@@ -69,6 +71,15 @@ function aQueue() {
     job,
     workers,
     seal: () => update(SEAL_UPDATE, []),
+    /** Asks for the places of jobs, as who submits them does. */
+    askMany: (asks: readonly JobAsk[]) =>
+      engine.client.workflow.signalWithStart(QUEUE_WORKFLOW, {
+        taskQueue: 'planwright',
+        workflowId: queueWorkflowId(queue),
+        args: [{ state: newQueue(queue), ask: null }],
+        signal: ASK_PLACES_SIGNAL,
+        signalArgs: [asks],
+      }),
     /** Waits until so many are queued: jobs that ask for themselves may come in any order, and a free place is not kept. */
     knows: (jobs: number) =>
       eventually(() =>
@@ -259,6 +270,39 @@ describe('jobs that were announced', () => {
     (await q.commandOf('b')).succeed();
     expect(await handles[1]!.result()).toMatchObject({ state: 'completed' });
     await q.replays('a', 'b');
+  });
+
+  test('are as many as one message can hand to the next execution of the queue; for more there is room later', async () => {
+    const q = aQueue();
+    const asks = Array.from({ length: 9_100 }, (_, at): JobAsk => {
+      const id = `${at}`.padEnd(128, 'x');
+      return { id, execution: randomUUID(), rank: 2, queuedAt: Date.now(), dependsOn: [] };
+    });
+    const askAll = async (): Promise<void> => {
+      for (let from = 0; from < asks.length; from += 2_000) await q.askMany(asks.slice(from, from + 2_000));
+    };
+    // The second time nothing is new, but the history is longer than the server likes.
+    await askAll();
+    const { runId: first } = await q.keeper().describe();
+    await askAll();
+    await eventually(async () => (await q.keeper().describe()).runId).not.toBe(first);
+    const { queued } = await q.view();
+    expect(queued).toBeGreaterThan(9_000);
+    expect(queued).toBeLessThan(9_100);
+
+    const late = 'late'.padEnd(128, '-');
+    const handle = await q.submit(late, { priority: 'critical' });
+    const reasons = async () => (await handle.query<JobView>(JOB_QUERY)).changes.map(({ reason }) => reason);
+    await eventually(reasons).toEqual([null, 'the queue is full: it asks for its place every 10 minutes']);
+    for (const { id, execution } of asks.slice(0, 3))
+      await q.keeper().signal(JOB_ENDED_SIGNAL, { id, execution, how: { state: 'completed' } });
+    await handle.signal(ASK_AGAIN_SIGNAL);
+    await q.knows(queued - 2);
+    await q.workers(1);
+    (await q.commandOf(late)).succeed();
+    expect(await handle.result()).toMatchObject({ state: 'completed' });
+    await q.replays(late);
+    await q.keeper().terminate('those jobs are nobody');
   });
 
   test('may be given a place before they have begun', async () => {

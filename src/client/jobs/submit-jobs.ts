@@ -5,6 +5,7 @@ import type { Client } from '@temporalio/client';
 import { askedTool } from '../../job/guarded-tool.js';
 import { rankOf } from '../../job/job.js';
 import type { JobAsk } from '../../job/job-table.js';
+import { MOST_OPEN_JOBS } from '../../job/pack-queue.js';
 import { newQueue } from '../../job/queue.js';
 import { packageVersion } from '../../package.js';
 import { quote } from '../../plan/quote.js';
@@ -27,6 +28,7 @@ import { lacksSearchAttributes } from '../start-run.js';
 import { cancelJob } from './cancel-job.js';
 import { assertNoCircle } from './circles.js';
 import { known, type KnownJob } from './known-jobs.js';
+import { countOpen } from './list-jobs.js';
 import { assertFolders, type PreparedJob, type PreparedJobs } from './prepare-jobs.js';
 
 export interface SubmitOptions {
@@ -51,12 +53,14 @@ const START_MS = 30_000;
 const AT_ONCE = 32;
 /** Jobs that one message asks places for. */
 const ANNOUNCED_AT_ONCE = 200;
+/** Above that the server warns; it takes four times as much. */
+const MESSAGE_BYTES = 500_000;
 
 /**
  * Submits jobs, in their order.
  *
  * @throws PlanwrightError `bad-request` for dependencies that go in a circle or folders that are not there, `refused` for
- *   ids that other jobs have; nothing is submitted then
+ *   ids that other jobs have and for more jobs than the queue takes; nothing is submitted then
  */
 export async function submitJobs(
   link: Link,
@@ -65,7 +69,8 @@ export async function submitJobs(
 ): Promise<Submitted[]> {
   const [client, target] = await Promise.all([link.client(), link.target()]);
   if (target.embedded) assertFolders(jobs);
-  const before = await known(client, queue, jobs);
+  const [before, open] = await Promise.all([known(client, queue, jobs), countOpen(client, queue)]);
+  assertRoom(queue, open, jobs.filter(({ input }) => before.get(input.job.id)?.isOpen !== true).length);
   for (const job of jobs) {
     const other = before.get(job.input.job.id);
     if (other !== undefined && options.force !== true) assertSame(job, other);
@@ -103,8 +108,34 @@ export async function submitJobs(
   return answers;
 }
 
-/** Asks the queue for the places of jobs that are there, with one message for all of them. */
+/** All that a queue knows must fit into one message. */
+function assertRoom(queue: string, open: number, more: number): void {
+  if (more === 0 || open + more <= MOST_OPEN_JOBS) return;
+  throw new PlanwrightError(
+    'refused',
+    `the queue "${queue}" takes ${MOST_OPEN_JOBS} jobs that have not ended: it has ${open}, and ${more} more are too many`,
+    [
+      'submit some of them when others have ended, or into another queue: --queue <name>',
+      'planwright job stats    says how far it is',
+    ],
+  );
+}
+
+/** Asks the queue for the places of jobs that are there, with one message for as many as fit one. */
 async function announce(client: Client, queue: string, asks: readonly JobAsk[]): Promise<void> {
+  let [from, bytes] = [0, 0];
+  for (const [at, ask] of asks.entries()) {
+    const more = ask.dependsOn.reduce((sum, id) => sum + id.length + 3, 300);
+    if (at > from && bytes + more > MESSAGE_BYTES) {
+      await announceSome(client, queue, asks.slice(from, at));
+      [from, bytes] = [at, 0];
+    }
+    bytes += more;
+  }
+  await announceSome(client, queue, asks.slice(from));
+}
+
+async function announceSome(client: Client, queue: string, asks: readonly JobAsk[]): Promise<void> {
   const [first] = asks;
   if (first === undefined) return;
   const input: QueueInput = { state: newQueue(queue), ask: first };
