@@ -14,7 +14,7 @@ import {
   type OwnWorktree,
 } from '../../tools/git/own-worktree.js';
 import { lifeOf } from '../../os/process-identity.mjs';
-import { removeOwnWorktree } from '../../tools/git/close-worktree.js';
+import { removeHalfMade, removeOwnWorktree } from '../../tools/git/close-worktree.js';
 import { takeSnapshot } from '../../tools/git/work-snapshot.js';
 import { WorktreeRefused } from '../../tools/git/worktree-refused.js';
 import type { GatesDone, GatesTask, LandingActivities } from '../../workflows/landing-api.js';
@@ -117,13 +117,13 @@ async function ensureTree(worktree: OwnWorktree, tree: string): Promise<void> {
   if (snapshot.tree !== tree) throw new MachineTrouble(`the work tree is ${snapshot.tree}, not ${tree}`);
 }
 
-/** Removes work trees of gate runs that were lost with their worker. */
+/** Removes work trees of gate runs that were lost with their worker, also while one was being made. */
 async function removeLost(home: string, repository: Repository, { runId, step }: GatesTask): Promise<void> {
   const folder = worktreesFolder(home, repository.commonDir);
   for (const id of await namesIn(join(folder, '.own'))) {
     const note = id.startsWith(PREFIX) ? readNote(folder, id) : null;
     if (note?.owner.run !== runId || note.owner.step !== step || lifeOf(note.worker) !== 'dead') continue;
     const worktree = findOwnWorktree(repository, home, id);
-    if (worktree !== null) await removeOwnWorktree(worktree);
+    await (worktree === null ? removeHalfMade(repository, home, id) : removeOwnWorktree(worktree));
   }
 }

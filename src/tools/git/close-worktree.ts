@@ -110,6 +110,14 @@ export async function removeOwnWorktree(worktree: OwnWorktree, mayKeep = false):
   forgetOwnGit(own);
 }
 
+/** Removes a work tree that was only half made. No tool has seen it: there is nothing in it to lose. */
+export async function removeHalfMade(repository: Repository, home: string, id: string): Promise<void> {
+  const folder = worktreesFolder(home, repository.commonDir);
+  await worktreesLocked(repository, () => forgetLinked(repository, join(folder, id)));
+  await removeTree(join(folder, id));
+  await removeTree(ownFolder(folder, id));
+}
+
 function ifMissing(error: unknown): void {
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
 }
@@ -161,10 +169,7 @@ async function sweepOne(
       return { id, saved: null, trouble: 'its repository was moved' };
     const worktree = findOwnWorktree(repository, home, id);
     if (worktree === null) {
-      // Half made: no tool has seen it.
-      await worktreesLocked(repository, () => forgetLinked(repository, join(folder, id)));
-      await removeTree(join(folder, id));
-      await removeTree(ownFolder(folder, id));
+      await removeHalfMade(repository, home, id);
       return { id, saved: null, trouble: null };
     }
     const { saved } = await closeOwnWorktree(worktree, {

@@ -1,9 +1,11 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { namesIn } from '../../../src/os/paths.js';
 import type { StepId } from '../../../src/plan/plan.js';
 import type { GatesTask, LandingPatch, MoveTask } from '../../../src/workflows/landing-api.js';
 import { releaseMerges } from '../../../src/tools/git/held-merges.js';
+import { noteFile, openOwnWorktree, worktreesFolder } from '../../../src/tools/git/own-worktree.js';
 import { openRepository } from '../../../src/tools/git/repository.js';
 import { sandbox } from '../../tools/git/support/sandbox.js';
 import { expectHealthy, snapshot } from '../../tools/git/support/snapshot.js';
@@ -246,7 +248,7 @@ describe('gates', () => {
       gates: Object.entries(commands).map(([name, command]) => ({
         name,
         command,
-        timeoutSec: 5,
+        timeoutSec: 60,
         blocking: name !== 'advice',
       })),
       ...changes,
@@ -296,6 +298,21 @@ describe('gates', () => {
       },
     );
     expect(results).toMatchObject([{ gate: 'one', result: 'green' }]);
+  });
+
+  test('that were lost with their worker leave no work tree, whether it was made or half made', async () => {
+    const repository = await openRepository(hall.repo.path);
+    const folder = worktreesFolder(hall.home, repository.commonDir);
+    const request = { home: hall.home, commit: hall.base };
+    const owner = { run: RUN, step: 'landing', attempt: 1 };
+    for (const state of ['ready', 'making']) {
+      const { id, note } = await openOwnWorktree(repository, { ...request, id: `gate-${state}`, owner });
+      const worker = { ...note.worker, startedAt: '1' }; // of a process that has died
+      writeFileSync(noteFile(folder, id), JSON.stringify({ ...note, state, worker }));
+    }
+    await gates({ one: 'true' });
+    expect(hall.repo.git('worktree', 'list').split('\n')).toHaveLength(1);
+    expect([await namesIn(join(folder, '.own')), await namesIn(folder)]).toEqual([[], ['.gone', '.own']]);
   });
 
   test('are not run on another tree than was asked for', async () => {
