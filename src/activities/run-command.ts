@@ -116,7 +116,13 @@ class CommandStart {
     }
     this.#known = task.idempotent
       ? before
-      : withLossesCounted(before, past.lost, this.#running?.startedAt ?? null, Date.now());
+      : withLossesCounted(
+          before,
+          task.retry.maxAttempts,
+          past.lost,
+          this.#running?.startedAt ?? null,
+          Date.now(),
+        );
     if (this.#known.endings > before.endings) this.#running = null; // it is one of the losses
     this.#throwIfOver();
     this.#throwIfStopped();

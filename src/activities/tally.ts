@@ -51,15 +51,18 @@ export interface Trace {
 /**
  * Makes an attempt of each loss: a step that is not idempotent may have had its effect, so it counts as tried.
  *
+ * @param maxAttempts - a start that comes when so many are used up runs nothing: lost before it could say so, it is none
  * @param heardOf - when the first of them began, as its heartbeat told; null when none did. What it told has been read.
  */
 export function withLossesCounted(
   before: Tally,
+  maxAttempts: number,
   traces: readonly Trace[],
   heardOf: number | null,
   now: number,
 ): Tally {
-  const lost = Array.from({ length: before.losses }, (_, index): Attempt => {
+  const tried = Math.min(before.losses, Math.max(0, maxAttempts - before.endings));
+  const lost = Array.from({ length: tried }, (_, index): Attempt => {
     const trace = traces[index];
     return {
       number: before.endings + index + 1,
@@ -72,7 +75,7 @@ export function withLossesCounted(
   return {
     attempts: [...before.attempts, ...lost],
     endings: before.endings + lost.length,
-    excused: before.excused,
+    excused: before.excused + before.losses - tried,
     losses: 0,
   };
 }

@@ -74,7 +74,7 @@ test('a loss of a step that may not be run twice becomes a failed attempt', () =
     startedAt: 77,
     logs: { host: 'h', stdout: 'o', stderr: 'e', stdoutBytes: 1, stderrBytes: 2 },
   };
-  const counted = withLossesCounted(tally(4, beat(1, 0, [failed(1)]), []), [trace], null, 500);
+  const counted = withLossesCounted(tally(4, beat(1, 0, [failed(1)]), []), 9, [trace], null, 500);
   expect(counted).toMatchObject({
     endings: 3,
     losses: 0,
@@ -90,6 +90,15 @@ test('a loss of a step that may not be run twice becomes a failed attempt', () =
       { number: 3, startedAt: 500, endedAt: 500, end: { failure: { reason: 'worker-lost' } }, logs: null },
     ],
   });
+});
+
+test('a start that was lost when no attempt was left had run nothing, and is no attempt', () => {
+  // The one attempt was lost; so was the start that would have said so, before and after it told of the loss.
+  for (const told of [beat(0, 0, []), beat(1, 0, [failed(1)])]) {
+    const counted = withLossesCounted(tally(3, told, []), 1, [], null, 500);
+    expect(counted).toMatchObject({ endings: 1, excused: 1, losses: 0, attempts: [{ number: 1 }] });
+    expect(counted.attempts).toHaveLength(1);
+  }
 });
 
 test('each start before this one is an ending, an excuse or a loss, and none is two of them', () => {
