@@ -14,9 +14,9 @@ const realTools: TestProjectConfiguration = {
 export default defineConfig({
   test: {
     pool: 'forks', // signals, process groups and the SDK's native state stay with their file
-    testTimeout: 120_000, // for a busy machine; a test that waits waits for an event
-    hookTimeout: 120_000,
-    expect: { poll: { timeout: 60_000 } }, // likewise
+    testTimeout: 300_000, // for a busy machine; a test that waits waits for an event
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 120_000 } }, // likewise, as `until` does
     env: {
       // A person's own settings must not reach the tests, nor the tests a person's servers.
       TEMPORAL_ADDRESS: '',

@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await shop.close();
-  expect(processesWith(name)).toEqual([]);
+  await until('nothing of it is left', () => processesWith(name).length === 0);
 });
 
 /** Starts a worker with a step that sleeps in three ways, and waits until it does. */
@@ -56,7 +56,7 @@ const alone = (): ReturnType<typeof shell> => shell(`! ps -eo args= | grep "^sle
 describe('a worker killed with a command at work', () => {
   test('takes it along, in a namespace', async () => {
     await kill(await doomed('namespace'));
-    await until('all are dead', () => sleepers(name).length === 0, 2_000);
+    await until('all are dead', () => sleepers(name).length === 0);
   });
 
   test('leaves it to the next start of the step, which kills it before it begins', async () => {

@@ -81,7 +81,7 @@ const attempts = ({ ended }: Seen): unknown[] =>
 test('the attempts of a canceled step reach the workflow with the cancel', async () => {
   work('a');
   const run = await start({ work: shell(`echo begun; sleep ${name}`) });
-  await until('it sleeps', () => sleepers(name).length === 1, 30_000);
+  await until('it sleeps', () => sleepers(name).length === 1);
   await run.cancel();
   const seen = await run.result();
   expect(seen).toMatchObject({
@@ -96,7 +96,7 @@ test('the attempts of a canceled step reach the workflow with the cancel', async
 test('the workflow learns of every attempt, though each was on another host', async () => {
   const first = work('a');
   const script = `echo "$PLANWRIGHT_ATTEMPT" >> ${folder}/tried; exit $((PLANWRIGHT_ATTEMPT + 10))`;
-  const retry = { maxAttempts: 3, initialIntervalSec: 3, backoffCoefficient: 1 };
+  const retry = { maxAttempts: 3, initialIntervalSec: 6, backoffCoefficient: 1 }; // time to kill a worker in
   const run = await start({ work: shell(script), retry });
   await untilReported(run, 1);
   await end(first, 'SIGKILL');
@@ -141,7 +141,7 @@ describe('a worker killed with a step at work', () => {
     const first = work('a');
     const script = `echo x >> ${folder}/tried; test $(wc -l < ${folder}/tried) -gt 1 || exec sleep ${name}`;
     const run = await start({ work: shell(script), idempotent: true });
-    await until('it sleeps', () => sleepers(name).length === 1, 30_000);
+    await until('it sleeps', () => sleepers(name).length === 1);
     await end(first, 'SIGKILL');
     work('a');
     const seen = await run.result();
@@ -152,7 +152,7 @@ describe('a worker killed with a step at work', () => {
   test('costs another step an attempt, and with none left it is not run again', async () => {
     const first = work('a');
     const run = await start({ work: shell(`echo x >> ${folder}/tried; exec sleep ${name}`) });
-    await until('it sleeps', () => sleepers(name).length === 1, 30_000);
+    await until('it sleeps', () => sleepers(name).length === 1);
     await end(first, 'SIGKILL');
     work('a');
     const seen = await run.result();
@@ -166,7 +166,7 @@ test('a worker told to stop gives an idempotent step to another, at no cost of a
   const first = work('a');
   const script = `echo x >> ${folder}/tried; test $(wc -l < ${folder}/tried) -gt 1 || exec sleep ${name}`;
   const run = await start({ work: shell(script), idempotent: true });
-  await until('it sleeps', () => sleepers(name).length === 1, 30_000);
+  await until('it sleeps', () => sleepers(name).length === 1);
   await end(first, 'SIGTERM');
   expect(first.exitCode).toBe(0);
   expect(sleepers(name)).toEqual([]);

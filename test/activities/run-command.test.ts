@@ -188,20 +188,20 @@ describe('the limit of time', () => {
     const begin = performance.now();
     const told = await shop.sh(
       `echo begun; trap "" TERM; setsid sleep ${name} & sleep ${name}; sleep ${name}`,
-      { timeoutSec: 1 },
+      { timeoutSec: 2 },
     );
     const took = performance.now() - begin;
-    expect(failureIn(told)).toEqual({ reason: 'timed-out', afterSec: 1, tail: 'begun' });
+    expect(failureIn(told)).toEqual({ reason: 'timed-out', afterSec: 2, tail: 'begun' });
     expect(sleepers(name)).toEqual([]);
-    expect(took).toBeGreaterThan(1_299); // the limit and the grace
-    expect(took).toBeLessThan(2_300); // … and a second
+    expect(took).toBeGreaterThan(2_299); // the limit and the grace
+    expect(took).toBeLessThan(7_000); // … which is not the one of five seconds, also on a busy machine
   });
 
   test('is not exceeded by a command that ended in time, however late that was seen', async () => {
-    const step = shop.start({ work: shell('sleep 0.5'), timeoutSec: 1 });
+    const step = shop.start({ work: shell('sleep 0.5'), timeoutSec: 3 });
     await until('it runs', () => shop.running().length === 1);
     await new Promise(setImmediate); // from here the loop comes to its timers before it hears of ended processes
-    const blockedUntil = performance.now() + 1_500;
+    const blockedUntil = performance.now() + 4_500;
     while (performance.now() < blockedUntil);
     expect((await step.told).kind).toBe('done');
   });
@@ -211,14 +211,15 @@ describe('the limit of time', () => {
       { env: { PATH: process.env['PATH'], PLANWRIGHT_SECRET_TOKEN: 'x' } },
       async () => openGroups(''),
     );
-    const name = uniqueSleep();
-    // What escapes a group, and holds the stream: the worker waits for half a second that it falls silent.
-    const work = shell(`(env -i setsid sleep ${name} &); sleep 0.8`, { env: { TOKEN: '${TOKEN}' } });
-    const told = await group.run({ secrets: ['TOKEN'], work, timeoutSec: 1 });
-    for (const pid of sleepers(name)) process.kill(pid, 'SIGKILL');
+    // What escapes a group, and writes to the stream for three seconds: the worker waits until it falls silent.
+    const writes = `$| = 1; for (1 .. 60) { print "y"; select(undef, undef, undef, 0.05) }`;
+    const work = shell(`(env -i setsid /usr/bin/perl -e '${writes}' &); sleep 0.3`, {
+      env: { TOKEN: '${TOKEN}' },
+    });
+    const told = await group.run({ secrets: ['TOKEN'], work, timeoutSec: 2 });
     await group.close();
     const [attempt] = attemptsIn(told);
-    expect(attempt!.endedAt - attempt!.startedAt).toBeGreaterThan(1_000);
+    expect(attempt!.endedAt - attempt!.startedAt).toBeGreaterThan(2_000);
     expect(attempt!.end).toEqual({ kind: 'succeeded', exitCode: 0 });
   });
 
@@ -239,9 +240,16 @@ describe('the limit of time', () => {
 
 describe('heartbeats', () => {
   test('come at a fixed rate, also from a silent command', async () => {
-    const step = shop.start({ work: shell('sleep 2.5') });
+    const go = join(shop.root, 'go');
+    const step = shop.start({ work: shell(`until [ -e ${go} ]; do sleep 0.05; done`) });
+    const times: number[] = [];
+    step.env.on('heartbeat', () => times.push(performance.now()));
+    await until('four have come', () => times.length >= 4);
+    writeFileSync(go, '');
     await step.told;
-    expect(step.beats.length).toBeGreaterThanOrEqual(3);
+    // One may be late on a busy machine; then the next is early.
+    const gaps = times.slice(1).map((time, at) => time - times[at]!);
+    expect(Math.min(...gaps)).toBeLessThan(1_500);
     // When it began is what it says of its own clock: whoever follows is told what the record will say.
     const begun = { start: 1, startedAt: expect.any(Number) as number };
     expect(step.beats[0]).toEqual({ endings: 0, excused: 0, attempts: [], running: begun });
@@ -285,7 +293,7 @@ describe('heartbeats', () => {
     }
     const { attempts } = last as { attempts: { number: number }[] };
     expect(attempts.at(-1)?.number).toBe(12);
-  }, 20_000);
+  });
 });
 
 describe('a cancel', () => {
@@ -306,14 +314,16 @@ describe('a cancel', () => {
   });
 
   test('lets the command clean up within the grace', async () => {
-    const mark = join(shop.root, 'cleaned');
-    const step = shop.start({
+    const patient = await workshop({ graceMs: 60_000 });
+    const mark = join(patient.root, 'cleaned');
+    const step = patient.start({
       work: shell(`trap "touch ${mark}; exit 0" TERM; touch ${mark}.ready; sleep 30 & wait`),
     });
     await until('it is ready', () => existsSync(`${mark}.ready`));
     step.env.cancel();
     expect(attemptsIn(await step.told)).toMatchObject([{ end: { kind: 'canceled' } }]);
     expect(existsSync(mark)).toBe(true);
+    await patient.close();
   });
 
   test('before the start starts nothing', async () => {
@@ -324,13 +334,15 @@ describe('a cancel', () => {
   });
 
   test.each(['NOT_FOUND', 'TIMED_OUT'] as const)('because of %s kills at once', async (reason) => {
+    const patient = await workshop({ graceMs: 120_000 });
     const name = uniqueSleep();
-    const step = shop.start({ work: shell(`trap "" TERM; sleep ${name}; sleep ${name}`) });
+    const step = patient.start({ work: shell(`trap "" TERM; sleep ${name}; sleep ${name}`) });
     await until('it sleeps', () => sleepers(name).length === 1);
     const begin = performance.now();
     step.env.cancel(reason);
     const told = await step.told;
-    expect(performance.now() - begin).toBeLessThan(250); // less than the grace
+    await patient.close();
+    expect(performance.now() - begin).toBeLessThan(60_000); // less than the grace
     expect(told).toMatchObject({ kind: 'canceled', failure: { message: reason } });
     expect(sleepers(name)).toEqual([]);
   });

@@ -19,8 +19,6 @@ import { root } from '../checkout.js';
 import { processesWith, until } from '../support/processes.js';
 import { aMiniCheckout } from './mini-checkout.js';
 
-const PATIENCE_MS = 30_000;
-
 test('a fresh checkout installs, builds, runs; what it says about that goes to stderr', async () => {
   const checkout = aMiniCheckout();
   const { code, stdout, stderr } = await checkout.start().ended;
@@ -44,8 +42,8 @@ test('two first starts at once: one prepares, the other waits, both run', async 
   const checkout = aMiniCheckout();
   checkout.holdBuild();
   const [one, other] = [checkout.start(), checkout.start()];
-  await until('one waits', () => `${one.stderr()}${other.stderr()}`.includes('waiting for it'), PATIENCE_MS);
-  await until('the build has begun', () => checkout.builds().length > 0, PATIENCE_MS);
+  await until('one waits', () => `${one.stderr()}${other.stderr()}`.includes('waiting for it'));
+  await until('the build has begun', () => checkout.builds().length > 0);
   checkout.letBuild();
   const ends = await Promise.all([one.ended, other.ended]);
   expect(ends.map(({ code }) => code)).toEqual([0, 0]);
@@ -56,16 +54,12 @@ test('a start killed while it builds blocks nobody for longer than its build las
   const checkout = aMiniCheckout();
   checkout.holdBuild();
   const killed = checkout.start();
-  await until('the build has begun', () => checkout.builds().length > 0, PATIENCE_MS);
+  await until('the build has begun', () => checkout.builds().length > 0);
   killed.process.kill('SIGKILL');
   await once(killed.process, 'exit');
   expect(isBuilt(checkout.path)).toBe(false);
   const next = checkout.start();
-  await until(
-    'it waits for the build that goes on',
-    () => next.stderr().includes('waiting for it'),
-    PATIENCE_MS,
-  );
+  await until('it waits for the build that goes on', () => next.stderr().includes('waiting for it'));
   checkout.letBuild();
   expect(await next.ended).toMatchObject({ code: 0 });
   expect(checkout.builds()).toEqual(['begin', 'end']);
@@ -75,7 +69,7 @@ test('a build killed with its start is not believed, and done again', async () =
   const checkout = aMiniCheckout();
   checkout.holdBuild();
   const killed = checkout.start();
-  await until('the build has begun', () => checkout.builds().length > 0, PATIENCE_MS);
+  await until('the build has begun', () => checkout.builds().length > 0);
   killed.process.kill('SIGKILL');
   for (const pid of processesWith(join(checkout.path, 'scripts/build.mjs'))) process.kill(pid, 'SIGKILL');
   checkout.letBuild();

@@ -82,7 +82,7 @@ export async function openShop(env: NodeJS.ProcessEnv = {}): Promise<Shop> {
       world,
       done,
       said: (text) =>
-        until(`"${String(text)}" is said`, () => has(text), 60_000).catch((error: unknown) => {
+        until(`"${String(text)}" is said`, () => has(text)).catch((error: unknown) => {
           throw new Error(`${String(error)}\nwhat was said:\n${written()}`);
         }),
     };
@@ -120,7 +120,7 @@ export async function openShop(env: NodeJS.ProcessEnv = {}): Promise<Shop> {
     },
     async close() {
       await close();
-      rmSync(folder, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
     },
   };
 }

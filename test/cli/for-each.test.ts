@@ -12,7 +12,7 @@ import { jsonLines, openShop, type Answer, type Shop } from './a-shop.js';
 let shop: Shop;
 beforeAll(async () => {
   shop = await openShop();
-}, 120_000);
+});
 afterAll(async () => shop.close());
 
 const file = (name: string): string => join(shop.folder, name);
@@ -114,13 +114,14 @@ describe('for_each', () => {
     const held = shop.held('kill').args[1]!;
     const inner = { command: 'sh', args: ['-c', `touch working; ${held}`], idempotent: true };
     const running = shop.begin(['start', groupPlan('killed', ['a', 'b', 'c'], inner), '--json']);
-    await until('an item is worked on', () => existsSync(file('working')), 30_000);
+    await until('an item is worked on', () => existsSync(file('working')));
+    await running.said('"run_id"'); // the command line may hear of it after the worker
     const run = jsonLines(running.world.out.text())[0]!['run_id'] as string;
     killWorker();
     shop.release('kill');
     expect((await running.done).code).toBe(0);
     expect(await stateOfRun(`${run}~each`)).toBe('succeeded');
-  }, 120_000);
+  });
 });
 
 describe('plans/test_fix_verify.json', () => {
@@ -163,7 +164,8 @@ describe('plans/test_fix_verify.json', () => {
   test('canceled in the middle of a fix it starts no test any more', async () => {
     const fix = `touch fixing; ${shop.held('fix-held').args[1]!}`;
     const running = shop.begin(loop('echo red >> tests; exit 1', fix, 3));
-    await until('the fix has begun', () => existsSync(file('fixing')), 30_000);
+    await running.said('rounds  started'); // from then on it hears an interrupt
+    await until('the fix has begun', () => existsSync(file('fixing')));
     running.world.interrupt();
     expect((await running.done).code).toBe(1);
     expect(linesOf('tests')).toEqual(['red']);

@@ -3,7 +3,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JobStatus, ListedJob, QueueStats } from '../../src/client.js';
 import { JOB_STATES, type JobState } from '../../src/job/job.js';
 import { processesWith } from '../support/processes.js';
@@ -30,10 +30,7 @@ function on(queue: string) {
     held: (id: string): string => writeJob(shop.folder, id, shop.held(id).args[1]!),
     /** Waits for a job to be in a state. */
     becomes: (id: string, state: JobState) =>
-      vi.waitFor(async () => expect((await status(id)).status).toBe(state), {
-        timeout: 60_000,
-        interval: 200,
-      }),
+      expect.poll(async () => (await status(id)).status, { interval: 200 }).toBe(state),
   };
 }
 
@@ -81,10 +78,13 @@ describe('with a job in every state', () => {
   });
 
   test('stats count each job once, in its one state', async () => {
-    const { queue, workers } = await q.json<QueueStats>('stats');
     const one = Object.fromEntries(JOB_STATES.map((state) => [state, 1]));
-    expect(queue).toEqual({ ...one, completed: 2, total: 9 });
-    expect(workers).toMatchObject({ running: true, worker_count: 2, active_jobs: ['retry', 'running'] });
+    await expect
+      .poll(() => q.json<QueueStats>('stats'), { interval: 200 })
+      .toMatchObject({
+        queue: { ...one, completed: 2, total: 9 },
+        workers: { running: true, worker_count: 2, active_jobs: ['retry', 'running'] },
+      });
   });
 
   test('a job that has only been submitted has the defaults, and nothing that has not happened', async () => {
@@ -189,7 +189,7 @@ test('prune removes what jobs that have ended left in the state directory, and n
   await q.becomes('at-work', 'running');
   const [over, atWork] = [(await q.status('over')).run_id!, (await q.status('at-work')).run_id!];
   const folderOf = (run: string): boolean => existsSync(join(shop.home.home, 'runs', run));
-  await vi.waitFor(() => expect([over, atWork].map(folderOf)).toEqual([true, true]), { timeout: 60_000 });
+  await expect.poll(() => [over, atWork].map(folderOf)).toEqual([true, true]);
   const { removed } = JSON.parse((await shop.run('prune', '--max-size', '0', '--json')).out) as {
     removed: { run_id: string }[];
   };

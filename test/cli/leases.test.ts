@@ -6,13 +6,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { LeaseReport } from '../../src/client/leases.js';
-import { sleepers, uniqueSleep, until } from '../support/processes.js';
+import { killIfThere, sleepers, uniqueSleep, until } from '../support/processes.js';
 import { jsonLines, openShop, shell, type Answer, type Shop } from './a-shop.js';
 
 let shop: Shop;
 beforeAll(async () => {
   shop = await openShop();
-}, 120_000);
+});
 afterAll(async () => shop.close());
 
 const runIdOf = ({ out }: Answer): string => jsonLines(out)[0]!['run_id'] as string;
@@ -33,9 +33,10 @@ test('a run that waits for a lease says for whom, wherever one looks', async () 
   expect((await shop.run('show', waiter)).out).toMatch(
     new RegExp(`lease +waits for lease "db", held by run ${holder}`),
   );
-  expect((await shop.run('lease', 'list')).out).toMatch(
-    new RegExp(`db  held, 1 waiter\\n.*run ${holder}  for .*\\n.*run ${waiter}  waits for`),
-  );
+  // Lists of the server lag behind by a moment.
+  await expect
+    .poll(async () => (await shop.run('lease', 'list')).out)
+    .toMatch(new RegExp(`db  held, 1 waiter\\n.*run ${holder}  for .*\\n.*run ${waiter}  waits for`));
   shop.release('first');
   expect((await held.done).code).toBe(0);
   expect((await waiting.done).code).toBe(0);
@@ -81,11 +82,11 @@ test('lease run holds a lease as long as the command runs, even without its guar
     '-c',
     `echo $$ > ${mark}.new; mv ${mark}.new ${mark}; exec sleep ${long}`,
   );
-  await until('the command has begun', () => existsSync(mark), 60_000);
+  await until('the command has begun', () => existsSync(mark));
   const command = Number(readFileSync(mark, 'utf8'));
   onTestFinished(() => {
     guard.kill('SIGKILL');
-    for (const left of sleepers(long)) process.kill(left, 'SIGKILL');
+    for (const left of sleepers(long)) killIfThere(left);
   });
   expect((await leaseOf('door')).holders).toHaveLength(1);
   const next = shop.spawn(
@@ -97,14 +98,14 @@ test('lease run holds a lease as long as the command runs, even without its guar
     '-c',
     'test -n "$PLANWRIGHT_LEASE_TOKEN"; exit 3',
   );
-  await expect.poll(async () => (await leaseOf('door')).waiting.length, { timeout: 30_000 }).toBe(1);
+  await expect.poll(async () => (await leaseOf('door')).waiting.length).toBe(1);
   guard.kill('SIGKILL');
   await once(guard, 'exit'); // its output is the command's, and stays open
   expect((await leaseOf('door')).holders).toHaveLength(1);
   process.kill(command);
   const [code] = (await once(next, 'close')) as [number];
   expect(code).toBe(1);
-  expect((await leaseOf('door')).holders).toEqual([]);
+  await expect.poll(async () => (await leaseOf('door')).holders).toEqual([]);
 });
 
 test('a step that asks for a choice takes one that it offers', async () => {

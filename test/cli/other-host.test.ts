@@ -31,8 +31,8 @@ beforeAll(async () => {
   );
   const lines: string[] = [];
   createInterface({ input: otherWorker.stdout! }).on('line', (line) => lines.push(line));
-  await until('the other host asks for tasks', () => lines.includes('polling'), 30_000);
-}, 120_000);
+  await until('the other host asks for tasks', () => lines.includes('polling'));
+});
 afterAll(async () => {
   if (otherWorker.exitCode === null && otherWorker.signalCode === null) {
     otherWorker.kill('SIGKILL');
@@ -40,7 +40,7 @@ afterAll(async () => {
   }
   await shop.close();
   rmSync(otherHome, { recursive: true, force: true });
-}, 60_000);
+});
 
 const far = { runs_on: 'far' };
 const shell = (script: string): object => ({ command: 'sh', args: ['-c', script] });
@@ -60,7 +60,7 @@ test('a log is read from the host that has it, whatever its size', async () => {
   expect(large.out === numbers).toBe(true);
   const [first] = JSON.parse((await shop.run('logs', 'last', 'words', '--json')).out) as object[];
   expect(first).toMatchObject({ step: 'words', host: 'far-host', stream: 'stdout' });
-}, 60_000);
+});
 
 test('a step at work on another host is followed, through its attempts, and said once', async () => {
   const tries = join(shop.folder, 'tries');
@@ -78,7 +78,7 @@ test('a step at work on another host is followed, through its attempts, and said
   expect(await running.done).toMatchObject({ code: 0 });
   const { code, out } = await following.done;
   expect([code, out]).toEqual([0, 'try 1\nend of 1\ntry 2\nend of 2\n']);
-}, 60_000);
+});
 
 test('a host that is gone is named', async () => {
   otherWorker.kill('SIGKILL');
@@ -87,4 +87,4 @@ test('a host that is gone is named', async () => {
   expect(answer.code).not.toBe(0);
   expect(answer.err).toContain('is on host "far-host": no worker of that host answers');
   expect(answer.err).toContain('planwright worker');
-}, 60_000);
+});

@@ -12,7 +12,7 @@ import { jsonLines, openShop, shell, type Answer, type Shop } from './a-shop.js'
 let shop: Shop;
 beforeAll(async () => {
   shop = await openShop();
-}, 120_000);
+});
 afterAll(async () => shop.close());
 
 const runIdOf = ({ out }: Answer): string => jsonLines(out)[0]!['run_id'] as string;
@@ -230,11 +230,11 @@ test('a run is ended without being asked, and so is what it runs', async () => {
   const long = uniqueSleep();
   const plan = shop.plan('forced', [{ id: 'long', ...shell(`exec sleep ${long}`) }]);
   const runId = runIdOf(await shop.run('start', plan, '--detach', '--json'));
-  await until('it sleeps', () => sleepers(long).length === 1, 60_000);
+  await until('it sleeps', () => sleepers(long).length === 1);
   const both = await shop.run('cancel', runId, '--force', '--step', 'long');
   expect([both.code, both.err]).toEqual([2, expect.stringContaining("'--force' cannot be used with")]);
   expect((await shop.run('cancel', runId, '--force', '--reason', 'stuck')).code).toBe(0);
-  await until('nothing is left of it', () => sleepers(long).length === 0, 60_000);
+  await until('nothing is left of it', () => sleepers(long).length === 0);
   expect((await shop.run('show', runId)).out).toMatch(/canceled[\s\S]*terminated: stuck \(.+\)/);
 });
 
@@ -323,9 +323,9 @@ test('a run goes on when nobody reads any more, and the exit code says how it en
 test('SIGINT to the process cancels its run, and the process waits', async () => {
   const plan = shop.plan('signalled', [{ id: 'long', ...shop.held('signalled') }]);
   const child = shop.spawn('start', plan);
-  await new Promise<void>((resolve) =>
-    child.stderr!.on('data', (data: Buffer) => data.toString().includes('long  started') && resolve()),
-  );
+  let said = '';
+  child.stderr!.on('data', (data: Buffer) => (said += data.toString()));
+  await until('the step has started', () => said.includes('long  started'));
   child.kill('SIGINT');
   expect(await new Promise((resolve) => child.on('close', resolve))).toBe(1);
   expect(await stateOf('last')).toBe('canceled');
@@ -358,13 +358,13 @@ test('a run is followed through the death of the server, the worker and its keep
   // On a quick machine all are back before anybody has had to be told.
   const isBack = (): boolean => work().every((pid, index) => pid !== undefined && pid !== before[index]);
   const isTold = (): boolean => /does not answer|waiting for a worker/.test(running.world.err.text());
-  await until('the loss is told or made good', () => isTold() || isBack(), 90_000);
+  await until('the loss is told or made good', () => isTold() || isBack());
   shop.release('bereft');
   expect(await running.done).toMatchObject({
     code: 0,
     out: expect.stringContaining('✔ succeeded') as string,
   });
-}, 240_000);
+});
 
 test('an empty name is no run: an unset variable of a shell cancels nothing', async () => {
   const plan = shop.plan('lonely', [{ id: 'long', ...shop.held('lonely') }]);

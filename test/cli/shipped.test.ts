@@ -16,7 +16,7 @@ const folder = mkdtempSync(join(tmpdir(), 'planwright-shipped-'));
 
 beforeAll(async () => {
   ({ home, close } = await openHome());
-}, 120_000);
+});
 afterAll(async () => {
   await close();
   rmSync(folder, { recursive: true, force: true });
@@ -95,4 +95,4 @@ test('the demonstration is run, by name, where a plan about a repository is star
       'npm run start-plan -- plans/safe_merge.json --root <your repository> --var BRANCH=<branch>',
     ),
   ]);
-}, 120_000);
+});

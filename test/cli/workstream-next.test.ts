@@ -10,8 +10,8 @@ import { jsonLines, openShop, type Answer, type Shop } from './a-shop.js';
 let shop: Shop;
 beforeAll(async () => {
   shop = await openShop();
-}, 120_000);
-afterAll(() => shop.close(), 60_000);
+});
+afterAll(() => shop.close());
 
 const next = (place: Place, ...more: string[]): Promise<Answer> =>
   shop.run('workstream', 'next', ...at(place), ...more);
@@ -75,7 +75,7 @@ test('each lands before the next begins; the first failure stops it; what is don
   const third = await next(place);
   expect(third.code).toBe(0);
   expect(third.out).toContain('4 completed before, 1 manual');
-}, 240_000);
+});
 
 test('one alone waits for what it depends on, and is named by the beginning of its id; force goes on after failures', async () => {
   const place = aPlace(shop, 'forced', [
@@ -91,7 +91,7 @@ test('one alone waits for what it depends on, and is named by the beginning of i
   expect(forced.code).toBe(1);
   expect(fates(forced)).toEqual({ 'ws-next-001-store': 'failed', 'ws-next-002-search': 'succeeded' });
   expect(existsSync(join(place.repository, 'ws-next-002-search.txt'))).toBe(true);
-}, 240_000);
+});
 
 test('while a run is at a workstream its status says so, whatever was noted, and nobody else takes it', async () => {
   const gate = join(shop.folder, 'gates', 'tool');
@@ -100,17 +100,19 @@ test('while a run is at a workstream its status says so, whatever was noted, and
   await shop.run('workstream', 'status', ...at(place), ...noted, '--file', join(shop.folder, 'noted.json'));
   const running = shop.begin(['workstream', 'run', ...at(place)]);
   await running.said('ws-a  started');
-  const report = await shop.run(
-    ...['workstream', 'status', '--report', ...at(place), '--file', join(shop.folder, 'noted.json')],
-  );
-  expect(report.out).toMatch(/ws-a +in_progress +at work +run workstreams-/);
+  // Lists of the server lag behind by a moment.
+  const report = (): Promise<Answer> =>
+    shop.run(
+      ...['workstream', 'status', '--report', ...at(place), '--file', join(shop.folder, 'noted.json')],
+    );
+  await expect.poll(async () => (await report()).out).toMatch(/ws-a +in_progress +at work +run workstreams-/);
   expect((await next(place, '--force', '--dry-run')).out).toMatch(
     /ws-a +at work +run workstreams-\S+ is at it/,
   );
   shop.release('tool');
   expect((await running.done).code).toBe(0);
   expect(await statuses(place)).toMatchObject({ 'ws-a': { status: 'completed', source: 'run' } });
-}, 240_000);
+});
 
 test('a person may be asked of each: run it, edit it, skip it, mark it as done, or quit', async () => {
   // a ─► c, b, d*, e by hand, f            * fails
@@ -151,4 +153,4 @@ test('a person may be asked of each: run it, edit it, skip it, mark it as done, 
     'ws-a': { status: 'completed', source: 'manual', message: 'marked as done' },
     'ws-e': { status: 'completed', source: 'manual', message: 'edited by hand' },
   });
-}, 240_000);
+});

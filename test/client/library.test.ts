@@ -28,7 +28,7 @@ const folder = mkdtempSync(join(tmpdir(), 'planwright-library-'));
 beforeAll(async () => {
   ({ home, close } = await openHome());
   planwright = connectPlanwright({ env: home.env });
-}, 120_000);
+});
 afterAll(async () => {
   await planwright.close();
   await Promise.all(connections.map((connection) => connection.close()));
@@ -179,7 +179,7 @@ test('a worker that begins writes the records that are missing', async () => {
   const link = openLink({ env: home.env });
   await link.ensureWorker();
   await link.close();
-  await until('the record is written', () => existsSync(record), 20_000);
+  await until('the record is written', () => existsSync(record));
 });
 
 test('quarantine is for runs that failed or are open', async () => {
@@ -295,9 +295,10 @@ test('a run in several legs is followed, steered and recorded as one', async () 
       expect(run).toMatchObject({ state: 'running', progress: 97, counts: { pending: 0 } });
       await planwright.pauseRun(runId);
       await planwright.resumeRun(runId);
-      expect((await planwright.listRuns()).find((listed) => listed.run_id === runId)).toMatchObject({
-        progress: 97,
-      });
+      // A list does not wait long for how far a run is.
+      await expect
+        .poll(async () => (await planwright.listRuns()).find((listed) => listed.run_id === runId))
+        .toMatchObject({ progress: 97 });
       writeFileSync(gate, '');
     }
     if (isFinal) expect(run).toMatchObject({ state: 'succeeded', counts: { succeeded: 41 } });
@@ -375,4 +376,4 @@ test('a server that is not there is named, with what to do', async () => {
     /the Temporal server at 127\.0\.0\.1:1 .* cannot be reached/,
   );
   await nobody.close();
-}, 30_000);
+});

@@ -11,8 +11,8 @@ import { aPlaceIn } from './a-place.js';
 let shop: Shop;
 beforeAll(async () => {
   shop = await openShop();
-}, 120_000);
-afterAll(() => shop.close(), 60_000);
+});
+afterAll(() => shop.close());
 
 const once = { execution: { max_workers: 3, retry_policy: { max_retries: 0, backoff_seconds: 0 } } };
 
@@ -78,7 +78,7 @@ test('what failed is started again in the same run, lands with what it blocked, 
     code: 2,
     err: expect.stringContaining('only what has landed is rolled back'),
   });
-}, 240_000);
+});
 
 test('what is in quarantine is listed with its kind, what it holds up, and how to bring it back', async () => {
   const place = aPlaceIn(
@@ -92,4 +92,4 @@ test('what is in quarantine is listed with its kind, what it holds up, and how t
   expect((await shop.run('workstream', 'quarantine', 'last')).out).toMatch(
     /^ws-bad {2}gate {2}gate "sound" is red[^]*planwright patch restore \S+\/ws-bad-\S+ <directory>\n$/,
   );
-}, 240_000);
+});

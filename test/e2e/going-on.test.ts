@@ -21,11 +21,11 @@ let shop: Shop;
 const hosts: ChildProcess[] = [];
 beforeAll(async () => {
   shop = await openShop();
-}, 120_000);
+});
 afterAll(async () => {
   for (const host of hosts) if (host.exitCode === null && host.signalCode === null) await kill(host);
   await shop.close();
-}, 60_000);
+});
 
 async function kill(host: ChildProcess): Promise<void> {
   host.kill('SIGKILL');
@@ -48,7 +48,7 @@ async function openHost(name: string): Promise<ChildProcess> {
   hosts.push(host);
   const lines: string[] = [];
   createInterface({ input: host.stdout }).on('line', (line) => lines.push(line));
-  await until(`"${name}" asks for tasks`, () => lines.includes('polling'), 60_000);
+  await until(`"${name}" asks for tasks`, () => lines.includes('polling'));
   return host;
 }
 
@@ -80,7 +80,7 @@ test('its work is continued on a host with another state directory', async () =>
   const first = await openHost('far-1');
   const running = shop.begin(['start', plan, '--root', repository]);
   const kept = join(repository, '.git/planwright/checkpoints');
-  await until('something was kept', () => hasCheckpoint(kept), 120_000);
+  await until('something was kept', () => hasCheckpoint(kept));
   await openHost('far-2');
   await kill(first);
   const { code, out, err } = await running.done;
@@ -91,4 +91,4 @@ test('its work is continued on a host with another state directory', async () =>
   const { patch, notes, worker } = steps[0]!.outputs;
   expect([worker, git('show', `${patch.commit}:cut.txt`)]).toEqual(['far-2', 'half\nwhole\n']);
   expect(notes.join()).toContain('went on from a start that was lost on "far-1": 1 file');
-}, 240_000);
+});

@@ -14,8 +14,8 @@ const JOBS = 9;
 let shop: Shop;
 beforeAll(async () => {
   shop = await openShop();
-}, 120_000);
-afterAll(() => shop.close(), 60_000);
+});
+afterAll(() => shop.close());
 
 const journal = (): string[] => readFileSync(join(shop.folder, 'journal'), 'utf8').trim().split('\n');
 
@@ -43,11 +43,11 @@ test('jobs survive the death of the worker and of the server: none is lost, none
   expect((await shop.run('job', 'submit', 'jobs.json')).code).toBe(0);
   expect((await shop.run('job', 'workers', '--count', '3', '--detach')).code).toBe(0);
   const started = (): number => journal().filter((line) => line.startsWith('start')).length;
-  await until('three are at work', () => started() === 3, 60_000);
+  await until('three are at work', () => started() === 3);
 
   process.kill(readWorkerRecord(shop.home.home, null)!.worker!.pid, 'SIGKILL');
   const begun = (at: number): number => journal().filter((line) => line === `start ${at}`).length;
-  await until('they were begun again', () => [0, 1, 2].every((at) => begun(at) === 2), 120_000);
+  await until('they were begun again', () => [0, 1, 2].every((at) => begun(at) === 2));
   process.kill(shop.home.server().process.pid, 'SIGKILL');
   const stats = await shop.run('job', 'stats', '--json'); // starts the server again
   expect(JSON.parse(stats.out)).toMatchObject({ queue: { total: JOBS } });
@@ -67,4 +67,4 @@ test('jobs survive the death of the worker and of the server: none is lost, none
     if (at >= 3) expect(begun(at)).toBe(1);
     if (at >= 6) expect(journal().indexOf(`start ${at}`)).toBeGreaterThan(journal().indexOf(`end ${at - 6}`));
   }
-}, 300_000);
+});

@@ -17,8 +17,8 @@ const LANES = 3;
 let shop: Shop;
 beforeAll(async () => {
   shop = await openShop();
-}, 120_000);
-afterAll(() => shop.close(), 60_000);
+});
+afterAll(() => shop.close());
 
 /** Numbers from 0 up to 1: mulberry32, so that a seed replays. */
 function randomFrom(seed: number): () => number {
@@ -83,19 +83,21 @@ test(`kills at random moments: every step ends once, and what may not be repeate
       ...(isRepeatable ? {} : { critical: false, on_failure: 'continue' }),
     };
   });
-  const plan = shop.plan('kills', steps, { globals: { max_concurrency: LANES } });
+  // So that the run is not over before the last kill.
+  steps.push({ id: 'open', ...shop.held('open'), idempotent: true });
+  const plan = shop.plan('kills', steps, { globals: { max_concurrency: LANES + 1 } });
   const running = shop.begin(['start', plan]);
   await running.said('s0  started');
 
   const killed: string[] = [];
-  for (let tries = 0; killed.length < KILLS && tries < 4 * KILLS; tries += 1) {
+  while (killed.length < KILLS) {
     await sleep(100 + 1_500 * random());
     const name = killOne(random());
     if (name !== null) killed.push(name);
   }
+  shop.release('open');
   const { code, out, err } = await running.done;
   const about = `${killed.join(', ')}\n${out}\n${err}`;
-  expect(killed.length, about).toBeGreaterThanOrEqual(2); // on an idle machine the run may be over before the last
 
   const events = jsonLines((await shop.run('events', 'last', '--json')).out);
   const ended = (type: string): unknown[] =>
@@ -104,12 +106,12 @@ test(`kills at random moments: every step ends once, and what may not be repeate
       .map(({ data }) => (data as { step_id: string }).step_id);
   const succeeded = ended('step_succeeded');
   const failed = ended('step_failed');
-  expect(new Set([...succeeded, ...failed]).size, about).toBe(STEPS);
-  expect(succeeded.length + failed.length, about).toBe(STEPS);
+  expect(new Set([...succeeded, ...failed]).size, about).toBe(steps.length);
+  expect(succeeded.length + failed.length, about).toBe(steps.length);
   // Only what may not be repeated can have failed, by the loss of its worker; each of them was started once at most.
   for (const id of failed) expect(Number(String(id).slice(1)) % 4, about).toBe(3);
   const told = seen(journal);
-  for (const { id, idempotent } of steps) {
+  for (const { id, idempotent } of steps.slice(0, STEPS)) {
     const { starts, ends } = told.get(id) ?? { starts: 0, ends: 0 };
     if (idempotent === true) expect(ends, `${id}\n${about}`).toBeGreaterThanOrEqual(1);
     else expect(starts, `${id}\n${about}`).toBeLessThanOrEqual(1);
@@ -118,5 +120,5 @@ test(`kills at random moments: every step ends once, and what may not be repeate
   }
   expect(code, about).toBe(0);
   expect(out).toContain('succeeded');
-  await until('no process of a step lives', () => processesWith(mark).length === 0, 2_000);
-}, 180_000);
+  await until('no process of a step lives', () => processesWith(mark).length === 0);
+});

@@ -15,8 +15,8 @@ import { aPlaceIn, type Place } from './a-place.js';
 let shop: Shop;
 beforeAll(async () => {
   shop = await openShop();
-}, 120_000);
-afterAll(() => shop.close(), 60_000);
+});
+afterAll(() => shop.close());
 
 const begin = ({ repository, config }: Place): ReturnType<Shop['begin']> =>
   shop.begin(['workstream', 'run', '--root', repository, '--config', config]);
@@ -41,40 +41,36 @@ describe('a worker killed', () => {
   };
   const commitsOf = ({ git }: Place): number => Number(git('rev-list', '--count', 'main'));
 
-  test.each(Object.entries(moments))(
-    '%s loses nothing, and nothing lands twice',
-    async (name, isThen) => {
-      const place = (() => {
-        const folder = join(shop.folder, name.replace(/\W+/g, '-'));
-        const gate = `if test -e b.txt; then touch ${folder}/gated; while ! test -e ${folder}/go; do sleep 0.1; done; fi`;
-        return {
-          folder,
-          ...aPlaceIn(shop, name.replace(/\W+/g, '-'), THREE, { gate, more: { landing: { slots: 2 } } }),
-        };
-      })();
-      const gated = join(place.folder, 'gated');
-      const running = begin(place);
-      await until(name, () => isThen({ place, gated }), 120_000);
-      process.kill(readWorkerRecord(shop.home.home, null)!.worker!.pid, 'SIGKILL');
-      writeFileSync(join(place.folder, 'go'), '');
-      const { code, out, err } = await running.done;
-      expect(code, `${out}\n${err}`).toBe(0);
-      // Each once, in order, and each with its proof.
-      const landed = place.git(
-        'log',
-        '--reverse',
-        '--format=%(trailers:key=Planwright-Patch,valueonly)',
-        'main',
-      );
-      expect([...landed.matchAll(/ws-[abc]/g)].map(([id]) => id)).toEqual(['ws-a', 'ws-b', 'ws-c']);
-      expect(commitsOf(place)).toBe(4);
-      expect(place.git('status', '--porcelain')).toBe('');
-      // The gate's work tree that was lost with the worker is gone.
-      expect(place.git('worktree', 'list').split('\n')).toHaveLength(1);
-      place.git('fsck', '--strict');
-    },
-    240_000,
-  );
+  test.each(Object.entries(moments))('%s loses nothing, and nothing lands twice', async (name, isThen) => {
+    const place = (() => {
+      const folder = join(shop.folder, name.replace(/\W+/g, '-'));
+      const gate = `if test -e b.txt; then touch ${folder}/gated; while ! test -e ${folder}/go; do sleep 0.1; done; fi`;
+      return {
+        folder,
+        ...aPlaceIn(shop, name.replace(/\W+/g, '-'), THREE, { gate, more: { landing: { slots: 2 } } }),
+      };
+    })();
+    const gated = join(place.folder, 'gated');
+    const running = begin(place);
+    await until(name, () => isThen({ place, gated }));
+    process.kill(readWorkerRecord(shop.home.home, null)!.worker!.pid, 'SIGKILL');
+    writeFileSync(join(place.folder, 'go'), '');
+    const { code, out, err } = await running.done;
+    expect(code, `${out}\n${err}`).toBe(0);
+    // Each once, in order, and each with its proof.
+    const landed = place.git(
+      'log',
+      '--reverse',
+      '--format=%(trailers:key=Planwright-Patch,valueonly)',
+      'main',
+    );
+    expect([...landed.matchAll(/ws-[abc]/g)].map(([id]) => id)).toEqual(['ws-a', 'ws-b', 'ws-c']);
+    expect(commitsOf(place)).toBe(4);
+    expect(place.git('status', '--porcelain')).toBe('');
+    // The gate's work tree that was lost with the worker is gone.
+    expect(place.git('worktree', 'list').split('\n')).toHaveLength(1);
+    place.git('fsck', '--strict');
+  });
 });
 
 test('two that start side by side and change the same line: the first lands, the second is kept with the kind of its conflict, a third is not touched by it', async () => {
@@ -122,4 +118,4 @@ test('two that start side by side and change the same line: the first lands, the
   expect((await shop.run('workstream', 'quarantine', 'last')).out).toMatch(
     /^ws-two {2}conflict {2}[^]*holds up ws-waits\n/,
   );
-}, 240_000);
+});

@@ -13,8 +13,8 @@ import { aPlaceIn, type Bundle, type Place } from './a-place.js';
 let shop: Shop;
 beforeAll(async () => {
   shop = await openShop();
-}, 120_000);
-afterAll(() => shop.close(), 60_000);
+});
+afterAll(() => shop.close());
 
 const aPlace = (name: string, bundles: readonly Bundle[], gate: string): Place =>
   aPlaceIn(shop, name, bundles, { gate });
@@ -91,7 +91,7 @@ test('good patches land in order, a red one is found and kept, a lie is caught, 
   expect(again.code).toBe(1);
   expect(again.err).toContain('ws-a  kept from');
   expect(place.git('log', '--format=%s', 'main').split('\n').length).toBe(3);
-}, 240_000);
+});
 
 test('two that want the same lines: the second is kept with its conflict; nothing of the user moves', async () => {
   const place = aPlace(
@@ -111,7 +111,7 @@ test('two that want the same lines: the second is kept with its conflict; nothin
   expect(readFileSync(join(place.repository, 'shared.txt'), 'utf8')).toBe(
     'one\ntwo\nthree\nof-one\nof-two\n',
   );
-}, 240_000);
+});
 
 test('a worker killed while a tool is at work costs nothing but time', async () => {
   const place = aPlace(
@@ -135,4 +135,4 @@ test('a worker killed while a tool is at work costs nothing but time', async () 
   expect(readFileSync(join(place.repository, 'a.txt'), 'utf8')).toBe('half\nwhole\n');
   expect(place.git('log', '--format=%s', 'main').split('\n').length).toBe(2);
   expect(processesWith(join(shop.folder, 'killed', 'tool.mjs'))).toEqual([]);
-}, 240_000);
+});

@@ -12,7 +12,7 @@ import { freePort } from '../../src/server/free-port.js';
 import { databaseFile } from '../../src/server/paths.js';
 import { readServerRecord, type ServerRecord } from '../../src/server/server-record.js';
 import { workerRecords } from '../../src/server/worker-record.js';
-import { processesWith } from '../support/processes.js';
+import { killIfThere, processesWith, until } from '../support/processes.js';
 
 export interface Home extends World {
   readonly env: NodeJS.ProcessEnv;
@@ -48,12 +48,16 @@ export async function openHome(
   const close = async (): Promise<void> => {
     for (const { cluster } of existsSync(home) ? workerRecords(home) : [])
       await stopWorker(world, cluster, { force: true });
-    for (const pid of holdersOf(databaseFile(home))) process.kill(pid, 'SIGKILL');
+    for (const pid of holdersOf(databaseFile(home))) killIfThere(pid);
     await stopServer(world);
-    rmSync(home, { recursive: true, force: true });
-    const left = processesWith(home);
-    for (const pid of left) process.kill(pid, 'SIGKILL');
-    if (left.length > 0) throw new Error(`processes were left: ${left.join(', ')}`);
+    rmSync(home, { recursive: true, force: true, maxRetries: 10 });
+    // What was killed with its worker needs a moment to be gone.
+    await until('nothing of it runs any more', () => processesWith(home).length === 0).catch(
+      (error: unknown) => {
+        for (const pid of processesWith(home)) killIfThere(pid);
+        throw error;
+      },
+    );
   };
   const opened: Home = {
     ...world,

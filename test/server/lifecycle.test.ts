@@ -2,6 +2,7 @@ import { Client, Connection } from '@temporalio/client';
 import { existsSync } from 'node:fs';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { lifeOf } from '../../src/os/process-identity.mjs';
+import { countOpen } from '../../src/server/ask.js';
 import { down, up } from '../../src/server/lifecycle.js';
 import { databaseFile, workerRecordFile } from '../../src/server/paths.js';
 import { RUN_WORKFLOW } from '../../src/workflows/api.js';
@@ -24,6 +25,8 @@ test('down stops both, says what was stopped, and counts the runs that will go o
   onTestFinished(() => connection.close());
   // No worker serves this queue: the run stays open.
   await new Client({ connection }).workflow.start(RUN_WORKFLOW, { workflowId: 'open', taskQueue: 'nobody' });
+  // Lists lag behind by a moment.
+  await expect.poll(() => countOpen(target.address, target.namespace, RUN_WORKFLOW)).toBe(1);
   const server = home.server();
   expect(await down(home, { force: false, keepServer: false })).toEqual({
     workers: [null],

@@ -30,11 +30,23 @@ let serial = 0;
 /** Returns a number of seconds for `sleep` that no other process on this machine sleeps: its name in the process list. */
 export const uniqueSleep = (): string => `${300_000 + (process.pid % 100_000)}.${++serial}`;
 
+/** For a machine that does much else: what comes at once elsewhere may take a hundred times as long there. */
+const PATIENCE_MS = 120_000;
+
 /** Resolves when `fact` is true. */
-export async function until(what: string, fact: () => boolean, withinMs = 10_000): Promise<void> {
-  const limit = performance.now() + withinMs;
+export async function until(what: string, fact: () => boolean): Promise<void> {
+  const limit = performance.now() + PATIENCE_MS;
   while (!fact()) {
-    if (performance.now() > limit) throw new Error(`not within ${withinMs} ms: ${what}`);
+    if (performance.now() > limit) throw new Error(`not within ${PATIENCE_MS} ms: ${what}`);
     await sleep(5);
+  }
+}
+
+/** Kills what may have ended by itself meanwhile. */
+export function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

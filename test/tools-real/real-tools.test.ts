@@ -113,7 +113,7 @@ describe.each(REAL_TOOLS)('$name', (real) => {
       );
       const { told } = hall.start('', { tool, work: { toolTimeoutSec: 45 } });
       const mark = real.name === 'codex' ? seconds : hall.home;
-      await until('it is at work', () => model.requests.length > 0 && processesWith(mark).length > 0, 60_000);
+      await until('it is at work', () => model.requests.length > 0 && processesWith(mark).length > 0);
       const ended = await told;
       expect(ended.trouble).toMatchObject({
         reason: 'tool-failed',

@@ -41,7 +41,7 @@ test.each(['loopAtOnce', 'loopAfterPromise', 'loopInCondition'])(
   async (type) => {
     const endless = await client.workflow.start(type, { taskQueue, workflowId: `${type}-${Date.now()}` });
     await expect
-      .poll(async () => failuresOf(await endless.fetchHistory()), { timeout: 30_000 })
+      .poll(async () => failuresOf(await endless.fetchHistory()))
       .toEqual(['Script execution timed out after 200ms']);
     const calm = await client.workflow.start('calm', { taskQueue, workflowId: `calm-${type}-${Date.now()}` });
     expect(await calm.result()).toBe('done');

@@ -22,8 +22,6 @@ import { processesWith, until } from '../support/processes.js';
 
 // A worker of the built code, as its own process; real steps; a server that the test may kill.
 
-const PATIENCE_MS = 30_000;
-
 interface Stage extends Home {
   readonly address: string;
   readonly start: (runId: string, steps: Record<string, StepSketch>) => Promise<WorkflowHandle>;
@@ -73,7 +71,7 @@ async function aStage(): Promise<Stage> {
       });
       const lines: string[] = [];
       createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
-      await until('it asks for tasks', () => lines.includes('polling'), PATIENCE_MS);
+      await until('it asks for tasks', () => lines.includes('polling'));
       return Object.assign(child, { lines });
     },
   };
@@ -116,7 +114,7 @@ test('told to stop, a worker lets a step that cannot be repeated come to its end
   const worker = await stage.worker();
   const step = held(stage, 'step');
   const run = await stage.start('drain', { one: { work: step.work, idempotent: false } });
-  await until('the step runs', step.starts, PATIENCE_MS);
+  await until('the step runs', step.starts);
   worker.kill('SIGTERM');
   const next = await stage.worker(); // takes what the first takes no more
   expect(worker.exitCode).toBeNull();
@@ -132,7 +130,7 @@ test('told twice, it ends the step at once, with all its processes', async () =>
   const worker = await stage.worker();
   const step = held(stage, 'step');
   const run = await stage.start('end', { one: { work: step.work, idempotent: false } });
-  await until('the step runs', step.starts, PATIENCE_MS);
+  await until('the step runs', step.starts);
   const gate = join(stage.home, 'step-gate');
   expect(processesWith(gate).length).toBeGreaterThan(0);
   worker.kill('SIGTERM');
@@ -148,7 +146,7 @@ test('a step for a label waits for a worker with that label', async () => {
   const stage = await aStage();
   const plain = await stage.worker();
   const run = await stage.start('label', { one: {}, two: { after: ['one'], runsOn: 'gpu' } });
-  await expect.poll(() => attemptsOf(run, 'one'), { timeout: PATIENCE_MS }).toEqual(['succeeded']);
+  await expect.poll(() => attemptsOf(run, 'one')).toEqual(['succeeded']);
   expect(await attemptsOf(run, 'two')).toEqual([]);
   const labelled = await stage.worker('gpu');
   await run.result();
@@ -161,7 +159,7 @@ test('a worker outlives its server, and goes on with the run when the server is 
   const worker = await stage.worker();
   const step = held(stage, 'step');
   const run = await stage.start('server', { one: { work: step.work }, two: { after: ['one'] } });
-  await until('the step runs', step.starts, PATIENCE_MS);
+  await until('the step runs', step.starts);
   const { process: server } = stage.server();
   process.kill(server.pid, 'SIGKILL');
   await until('the server is gone', () => lifeOf(server) === 'dead');
@@ -188,13 +186,13 @@ test('a worker that starts ends what a killed one left running', async () => {
   const first = await stage.worker();
   const step = held(stage, 'step');
   const run = await stage.start('sweep', { one: { work: step.work, idempotent: true } });
-  await until('the step runs', step.starts, PATIENCE_MS);
+  await until('the step runs', step.starts);
   const gate = join(stage.home, 'step-gate');
   first.kill('SIGKILL');
   await exitOf(first);
   await stage.worker();
   // Idempotent: it runs again, alone.
-  await until('it runs again', () => processesWith(gate).length > 0, PATIENCE_MS);
+  await until('it runs again', () => processesWith(gate).length > 0);
   step.letEnd();
   await run.result();
   expect(processesWith(gate)).toEqual([]);

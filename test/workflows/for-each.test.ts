@@ -157,7 +157,7 @@ describe('a for_each', () => {
     const { outputs } = (await stepsOf(engine.client, handle.workflowId))['each']!;
     expect(outputs).toMatchObject({ count, succeeded: count, failed: 0 });
     expect(outputs['results']).toEqual(items.map((at) => ({ name: `name of item-${at}` })));
-  }, 120_000);
+  });
 });
 
 describe('a sub-plan that is repeated', () => {

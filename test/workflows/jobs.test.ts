@@ -49,7 +49,7 @@ beforeAll(async () => {
 afterAll(() => engine.close());
 
 /** For a busy machine: what is waited for is an event, not a time. */
-const eventually = <T>(get: () => Promise<T> | T) => expect.poll(get, { timeout: 30_000, interval: 20 });
+const eventually = <T>(get: () => Promise<T> | T) => expect.poll(get, { interval: 20 });
 
 /** A queue of its own for each test, spoken to as the client does. */
 function aQueue() {

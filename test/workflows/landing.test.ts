@@ -355,7 +355,7 @@ test('a gate whose worker is lost is run again on the same tree', async () => {
   await handle.result();
   expect(shop.branch).toBe('landed:base+ws-a');
   expect(shop.gateRuns.map(({ tree }) => tree)).toEqual(['base+ws-a', 'base+ws-a']);
-}, 90_000);
+});
 
 describe('landing that begins at once', () => {
   const landing = { begins: 'at-once' } as const;

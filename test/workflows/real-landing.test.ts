@@ -81,7 +81,7 @@ test('patches of tools at work side by side land in order, with their proof; one
   expect(log.match(/^Planwright-Patch-Sha256: [0-9a-f]{64}$/gm)).toHaveLength(3);
   const { patch } = steps['ws-c']!.outputs as { patch: { commit: string } };
   expect(hall.repo.git('show', `${patch.commit}:src/c`).trim()).toBe('BROKEN'); // it is kept
-}, 120_000);
+});
 
 test('a patch in conflict with what landed meanwhile lands as the resolver merged it, gated and with the proof of it', async () => {
   const gate = {
@@ -119,4 +119,4 @@ test('a patch in conflict with what landed meanwhile lands as the resolver merge
   expect(steps['landing']!.outputs['conflicts']).toMatchObject([
     { patch: 'ws-a', conflict: { kind: 'content', files: ['src/a'] }, resolved: [{ note: 'both' }] },
   ]);
-}, 120_000);
+});

@@ -247,7 +247,7 @@ describe('an approval', () => {
         args: [{ step: 'ask', approved, choice, reason: '', actor: 'eve' }],
       });
     await expect
-      .poll(async () => (await stepsOf(engine.client, handle.workflowId))['ask']?.asked, { timeout: 30_000 })
+      .poll(async () => (await stepsOf(engine.client, handle.workflowId))['ask']?.asked)
       .toMatchObject({ message: 'Which of files of scan?', defaultOnTimeout: null });
     expect(await refusalOf(answer('their'))).toBe(
       'step "ask" has no choice "their": there are "ours" or "theirs"; did you mean "theirs"?',
@@ -277,7 +277,7 @@ describe('an approval', () => {
     const details = async () =>
       (await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata')).currentDetails;
     await expect
-      .poll(details, { timeout: 30_000 })
+      .poll(details)
       .toMatch(/waits for a choice \(ours, theirs\), until .* UTC, then "ours": Which of files of scan\?/);
     await handle.terminate();
   });
@@ -288,9 +288,7 @@ describe('an approval', () => {
       handle.executeUpdate('approve', {
         args: [{ step: 'ask', approved: true, choice: 'x', reason: '', actor: 'eve' }],
       });
-    await expect
-      .poll(async () => (await statesOf(engine.client, handle.workflowId))['ask'], { timeout: 30_000 })
-      .toBe('running');
+    await expect.poll(async () => (await statesOf(engine.client, handle.workflowId))['ask']).toBe('running');
     expect(await refusalOf(choose())).toBe('step "ask" asks for yes or no, and has no choice "x"');
     await handle.terminate();
   });

@@ -19,7 +19,7 @@ describe.skipIf(BROWSER === undefined)('in a browser', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'planwright-page-'));
     browser = await chromium.launch({ executablePath: BROWSER!, args: ['--no-sandbox'] });
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser.close();
     rmSync(folder, { recursive: true, force: true });

@@ -39,7 +39,7 @@ async function lose(script: string, changes: Changes, seen: () => boolean): Prom
     env: { PATH, HOME, GIT_CONFIG_GLOBAL, GIT_CONFIG_NOSYSTEM: '1' },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
-  await until('the worker is where it is to be killed', seen, 60_000);
+  await until('the worker is where it is to be killed', seen);
   worker.kill('SIGKILL');
   await once(worker, 'exit');
 }
@@ -77,6 +77,8 @@ function otherClone(): string {
 
 const CONTINUE = { checkpointSec: 1 };
 const HALF = 'echo half > src/half; rm src/util.py';
+/** A checkpoint is taken at any moment: not of the first of the two changes alone. */
+const holdsHalf = (): boolean => lastBeat()?.checkpoint?.files === 2;
 const isTold = 'grep -q "src/half" "$PLANWRIGHT_PROMPT_FILE"; test "$PLANWRIGHT_GOES_ON" = 1';
 const GO_ON = `${isTold}; test ! -e src/util.py; echo whole >> src/half`;
 const ended = (to: WorkstreamEnded) => [to.outcome, to.text, to.patch?.paths];
@@ -84,7 +86,7 @@ const holds = (to: WorkstreamEnded, path: string, at = doomed.hall.repo.path): s
   execFileSync('git', ['-C', at, 'show', `${to.patch!.commit}:${path}`], { encoding: 'utf8' });
 
 test('a host that shares the repository goes on from the checkpoint, and its tool is told so', async () => {
-  await lose(HALF, CONTINUE, () => existsSync(kept(1)));
+  await lose(HALF, CONTINUE, () => existsSync(kept(1)) && holdsHalf());
   const on = await elsewhere(GO_ON, CONTINUE);
   expect(ended(on)).toEqual(['patched', expect.any(String), ['src/half', 'src/util.py']]);
   expect(holds(on, 'src/half')).toBe('half\nwhole\n');
@@ -93,7 +95,7 @@ test('a host that shares the repository goes on from the checkpoint, and its too
 });
 
 test('a host that has only a clone goes on from what the heartbeat carried', async () => {
-  await lose(HALF, CONTINUE, () => typeof lastBeat()?.checkpoint?.pack === 'string');
+  await lose(HALF, CONTINUE, () => typeof lastBeat()?.checkpoint?.pack === 'string' && holdsHalf());
   const root = otherClone();
   const on = await elsewhere(GO_ON, { ...CONTINUE, root }, { beat: lastBeat() });
   expect(ended(on)).toEqual(['patched', expect.any(String), ['src/half', 'src/util.py']]);
@@ -127,7 +129,7 @@ test('with "restart" nothing is kept while the tool works, and another host begi
 });
 
 test('of several starts that were lost the last that wrote anything counts', async () => {
-  await lose(HALF, CONTINUE, () => typeof lastBeat()?.checkpoint?.pack === 'string');
+  await lose(HALF, CONTINUE, () => typeof lastBeat()?.checkpoint?.pack === 'string' && holdsHalf());
   const first = lastBeat();
   // A second start that got no further than to tell what it had been given.
   const on = await elsewhere(GO_ON, CONTINUE, { start: 3, beat: { ...first!, stage: 'open' } });
@@ -138,17 +140,17 @@ test('a host that comes back late overwrites nothing, and takes its own checkpoi
   const gate = (name: string): string => join(doomed.hall.folder, name);
   const wait = (name: string): string => `until [ -e ${gate(name)} ]; do sleep 0.05; done`;
   const late = doomed.hall.start(`${HALF}; ${wait('go')}; echo late > src/half; ${wait('never')}`, CONTINUE);
-  await until('it has kept something', () => existsSync(kept(1)), 60_000);
+  await until('it has kept all it wrote', () => headOf(kept(1))?.files === 2);
   const second = elsewhere(
-    `${GO_ON}; touch ${gate('second')}; ${wait('end')}; echo end >> src/half`,
+    `${GO_ON}; touch src/second ${gate('second')}; ${wait('end')}; echo end >> src/half`,
     CONTINUE,
   );
-  await until('the second has its own', () => existsSync(gate('second')) && existsSync(kept(2)), 60_000);
+  await until('the second has its own', () => headOf(kept(2))?.files === 3);
   // The first goes on meanwhile, cut off from the server: whatever it keeps is its own.
   const before = readFileSync(kept(2));
   const own = readFileSync(kept(1));
   writeFileSync(gate('go'), '');
-  await until('the first has kept more', () => !readFileSync(kept(1)).equals(own), 60_000);
+  await until('the first has kept more', () => !readFileSync(kept(1)).equals(own));
   expect(readFileSync(kept(2))).toEqual(before);
   writeFileSync(gate('end'), '');
   const on = await second;
@@ -161,3 +163,8 @@ test('a host that comes back late overwrites nothing, and takes its own checkpoi
 
 const kept = (start: number): string =>
   join(checkpointsFolder(doomed.repository, RUN), `ws-a-1.${start}.checkpoint`);
+/** What a checkpoint's file says of it in its first line. */
+const headOf = (file: string): { readonly files: number } | null =>
+  existsSync(file)
+    ? (JSON.parse(readFileSync(file, 'latin1').split('\n')[0]!) as { readonly files: number })
+    : null;

@@ -3,14 +3,14 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { WorkstreamTask } from '../../../src/activities/workstream/api.js';
 import { namesIn } from '../../../src/os/paths.js';
 import { noteFile, worktreesFolder } from '../../../src/tools/git/own-worktree.js';
 import { restorePatch } from '../../../src/tools/git/restore-patch.js';
-import { sleepers, until } from '../../support/processes.js';
+import { killIfThere, sleepers, until } from '../../support/processes.js';
 import { expectHealthy, snapshot } from '../../tools/git/support/snapshot.js';
 import { contentOf } from '../../tools/git/support/work.js';
 import { RUN, STEP } from './attempts.js';
@@ -32,9 +32,14 @@ const noteSays = (state: string): boolean => {
 const refs = (): string =>
   doomed.hall.repo.git('for-each-ref', '--format=%(refname)', 'refs/planwright/patches');
 
+/** Git stops here, in the making of a work tree: it is over too soon to be caught in passing. */
+const STOPPING_GIT = (seconds: string): string =>
+  `#!/bin/sh\nPATH=\${PATH#*:}\ncase " $* " in *" worktree add "*) git "$@"; exec sleep ${seconds} ;; esac\nexec git "$@"\n`;
+const isStopped = (): boolean => sleepers(doomed.seconds).length === 1;
+
 /** When the worker is killed: what is seen then, and whether the tool has written by then. */
 const moments: Record<string, [seen: () => boolean, mode: 'namespace' | 'group', wrote: boolean]> = {
-  'while the work tree is being made': [() => noteSays('making'), 'namespace', false],
+  'while the work tree is being made': [() => noteSays('making') && isStopped(), 'namespace', false],
   'when it has been made': [() => noteSays('ready'), 'namespace', false],
   'while the tool works': [() => sleepers(doomed.seconds).length === 1, 'namespace', true],
   'while the tool works, and lives on': [() => sleepers(doomed.seconds).length === 1, 'group', true],
@@ -58,10 +63,15 @@ test.each(Object.entries(moments))('%s', async (name, [seen, mode, wrote]) => {
     timeoutSec: 60,
     blocking: true,
   } as const;
-  const worker = start(doomed.hall.taskOf(script, { checks: [check] }), mode);
-  await until(name, seen, 60_000);
+  const bin = join(doomed.hall.folder, 'bin');
+  mkdirSync(bin);
+  if (name.includes('being made'))
+    writeFileSync(join(bin, 'git'), STOPPING_GIT(doomed.seconds), { mode: 0o755 });
+  const worker = start(doomed.hall.taskOf(script, { checks: [check] }), mode, bin);
+  await until(name, seen);
   worker.kill('SIGKILL');
   await once(worker, 'exit');
+  if (name.includes('being made')) sleepers(doomed.seconds).forEach(killIfThere);
   const ended = await doomed.hall.run('test ! -e src/half; echo whole > src/whole');
   expect([ended.outcome, ended.patch!.paths]).toEqual(['patched', ['src/whole']]);
   if (wrote) {
@@ -79,12 +89,15 @@ test.each(Object.entries(moments))('%s', async (name, [seen, mode, wrote]) => {
   expectHealthy(doomed.hall.repo.path);
 });
 
-function start(task: WorkstreamTask, mode: 'namespace' | 'group'): ChildProcess {
+function start(task: WorkstreamTask, mode: 'namespace' | 'group', bin: string): ChildProcess {
   const file = join(doomed.hall.folder, 'task.json');
   writeFileSync(file, JSON.stringify(task));
   const { PATH, HOME, GIT_CONFIG_GLOBAL } = process.env;
   return spawn(process.execPath, [doomed.program, doomed.hall.home, file], {
-    env: { PATH, HOME, GIT_CONFIG_GLOBAL, GIT_CONFIG_NOSYSTEM: '1', PLANWRIGHT_CONTAINMENT: mode },
+    env: {
+      ...{ PATH: `${bin}${delimiter}${PATH ?? ''}`, HOME, GIT_CONFIG_GLOBAL, GIT_CONFIG_NOSYSTEM: '1' },
+      PLANWRIGHT_CONTAINMENT: mode,
+    },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
 }

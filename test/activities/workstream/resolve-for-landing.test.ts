@@ -254,7 +254,7 @@ describe('a patch in conflict', () => {
       hall.activities.resolveForLanding,
       task,
     );
-    await until('the resolver works', () => sleepers(seconds).length === 1, 60_000);
+    await until('the resolver works', () => sleepers(seconds).length === 1);
     env.cancel();
     await expect(told).rejects.toMatchObject({ name: 'CancelledFailure' });
     expect(sleepers(seconds)).toEqual([]);
@@ -273,14 +273,14 @@ describe('a patch in conflict', () => {
       env: { PATH, HOME, GIT_CONFIG_GLOBAL, GIT_CONFIG_NOSYSTEM: '1' },
       stdio: ['ignore', 'inherit', 'inherit'],
     });
-    await until('the second file is asked about', () => sleepers(seconds).length === 1, 60_000);
+    await until('the second file is asked about', () => sleepers(seconds).length === 1);
     worker.kill('SIGKILL');
     await once(worker, 'exit');
     writeFileSync(join(hall.folder, 'go'), '');
     const done = await resolve(task);
     expect(done).toMatchObject({ kind: 'merged', resolved: [{ path: 'src/x' }, { path: 'src/y' }] });
     expect(readFileSync(asked, 'utf8').split('\n').filter(Boolean)).toEqual(['src/x', 'src/y', 'src/y']);
-    await until('nothing is left of the resolver', () => sleepers(seconds).length === 0, 60_000);
+    await until('nothing is left of the resolver', () => sleepers(seconds).length === 0);
     expect(snapshot(hall.repo.path)).toEqual(before);
     expectHealthy(hall.repo.path);
   });

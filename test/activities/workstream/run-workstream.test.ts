@@ -260,9 +260,9 @@ describe('what a tool wrote comes back', () => {
     const seconds = uniqueSleep();
     const line = `sleep ${seconds}`;
     const ended = await hall.run(`echo half > src/half; setsid ${line} & ${line}`, {
-      work: { toolTimeoutSec: 1 },
+      work: { toolTimeoutSec: 3 },
     });
-    expect(ended.trouble).toMatchObject({ reason: 'tool-failed', detail: 'did not end within 1 s' });
+    expect(ended.trouble).toMatchObject({ reason: 'tool-failed', detail: 'did not end within 3 s' });
     expect((await restored(ended))['src/half']).toBe('half\n');
     expect(sleepers(seconds)).toEqual([]);
   });

@@ -232,7 +232,7 @@ describe('killed on the way, the next run finds everything before or everything 
       expect(after.finished).toBe(false);
       await expectWhole(after.made);
     }
-  }, 180_000);
+  });
 
   const traced = spawnSync('strace', ['-V']).status === 0;
   test.skipIf(!traced)(

@@ -64,7 +64,7 @@ test('with perl alone it works the same', async () => {
   expect(await takeLock(path, 0)).toBeNull();
   expect(await takeLock(path, 1)).toBeNull();
   await first?.release();
-  const second = await takeLock(path, 1);
+  const second = await takeLock(path, 60);
   expect(second).not.toBeNull();
   await second?.release();
 });

@@ -58,7 +58,7 @@ describe.each(MODES)('a %s', (mode, open) => {
     const begin = performance.now();
     const tree = await started(commands, script('sleep $1 & echo done', name));
     expect(await tree.ended).toEqual({ kind: 'exit', code: 0 });
-    expect(performance.now() - begin).toBeLessThan(2_000);
+    expect(performance.now() - begin).toBeLessThan(60_000); // it holds them for days
   });
 
   test('tells the command and its group to stop, and lets them', async () => {
@@ -84,7 +84,7 @@ describe.each(MODES)('a %s', (mode, open) => {
     expect(await stopTree(tree, 300)).toEqual({ kind: 'signal', signal: 'SIGKILL' });
     const took = performance.now() - begin;
     expect(took).toBeGreaterThanOrEqual(299);
-    expect(took).toBeLessThan(1_300);
+    expect(took).toBeLessThan(60_000); // they sleep for days
   });
 
   test('stops a command that is suspended', async () => {
@@ -105,8 +105,12 @@ describe.each(MODES)('a %s', (mode, open) => {
 
   test('reaps what its command abandons', async () => {
     name = 'none';
+    const mark = commands.file('abandoned', '');
+    const zombies = '$(ps -eo stat= | grep -c "^Z")';
     const { out } = await commands.sh(
-      'for i in 1 2 3 4 5; do (setsid true &); done; sleep 0.2; ps -eo stat= | grep -c "^Z"',
+      `for i in 1 2 3 4 5; do (setsid sh -c "echo >> ${mark}" &); done
+      until [ $(wc -l < ${mark}) = 5 ]; do sleep 0.05; done
+      for i in $(seq 600); do [ ${zombies} = 0 ] && break; sleep 0.1; done; echo ${zombies}`,
     );
     // Outside of a namespace the machine's own init reaps, and others' zombies would be counted.
     if (mode === 'namespace') expect(out).toBe('0\n');

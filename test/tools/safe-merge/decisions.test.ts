@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { sleepers, uniqueSleep, until } from '../../support/processes.js';
 import { clonesIn, repoAt, sandbox, type Clones, type Files } from '../git/support/sandbox.js';
 import { expectHealthy, snapshot } from '../git/support/snapshot.js';
 import { tool } from './support/program.js';
@@ -135,17 +136,17 @@ describe('a resolver', () => {
 
   test('that takes too long is ended, with all that it started', async () => {
     const made = await inConflict({ 'a.txt': '0\n' }, { 'a.txt': 'm\n' }, { 'a.txt': 't\n' });
-    const pid = join(box.folder(), 'pid');
+    const seconds = uniqueSleep();
+    const begun = join(box.folder(), 'begun');
     const answer = await asked(
       made,
-      '--max-seconds=1',
+      '--max-seconds=3',
       '--resolver',
-      `sleep 1000 & echo $! > '${pid}'; wait`,
+      `sleep ${seconds} & : > '${begun}'; wait`,
     );
-    expect(answer.conflict_files[0]?.why).toContain('ended after 1 s');
-    const stat = `/proc/${readFileSync(pid, 'utf8').trim()}/stat`;
-    // Dead, if nobody has buried it yet.
-    expect(existsSync(stat) ? readFileSync(stat, 'utf8').split(' ')[2] : 'Z').toBe('Z');
+    expect(answer.conflict_files[0]?.why).toContain('ended after 3 s');
+    expect(existsSync(begun)).toBe(true);
+    await until('what it started is dead', () => sleepers(seconds).length === 0);
   });
 
   test('that breaks a JSON or YAML file is refused; one that was broken before need not be mended', async () => {

@@ -69,15 +69,15 @@ const report = ({ mine }: Clones, run: string, name: string): unknown =>
 const lastEvent = ({ mine }: Clones): unknown =>
   JSON.parse(mine.read('.git/planwright/safe_merge/merge_events.jsonl').trimEnd().split('\n').at(-1) ?? '');
 
-/** Allows for a busy machine; the tool itself gives up after two seconds. */
-const BOUND_MS = 4000;
+/** Allows for a busy machine; the tool itself gives up after two seconds, and what it would wait for takes ten minutes. */
+const BOUND_MS = 60_000;
 
 test('told to end while the remote does not answer, a tool says so in report and event', async () => {
   const made = parted();
   const { runId } = await drive({ root: made.mine.path, until: 'git_fetch' });
   const reached = join(box.folder(), 'reached');
   const ssh = join(box.folder(), 'ssh');
-  writeFileSync(ssh, `#!/bin/sh\n: >${reached}\nexec sleep 60\n`, { mode: 0o755 });
+  writeFileSync(ssh, `#!/bin/sh\n: >${reached}\nexec sleep 600\n`, { mode: 0o755 });
   made.mine.git('remote', 'set-url', 'origin', 'ssh://somewhere.invalid/x.git');
   const before = snapshot(made.mine.path);
   const ended = await told(made, runId, ['git_fetch'], reached, {
@@ -138,10 +138,10 @@ test('told to end while it waits for the lock, it does not go on waiting', async
   const bin = box.folder();
   const reached = join(box.folder(), 'reached');
   // Stands for a rival that never lets go: only the lock of the branch is waited for this long.
-  const script = `#!/bin/sh\ncase $3 in 77) : >${reached}; exec sleep 60 ;; esac\nPATH=${process.env['PATH']} exec flock "$@"\n`;
+  const script = `#!/bin/sh\ncase $3 in 777) : >${reached}; exec sleep 600 ;; esac\nPATH=${process.env['PATH']} exec flock "$@"\n`;
   writeFileSync(join(bin, 'flock'), script, { mode: 0o755 });
   const before = snapshot(made.mine.path);
-  const ended = await told(made, runId, ['guarded_push', '--timeout', '77'], reached, {
+  const ended = await told(made, runId, ['guarded_push', '--timeout', '777'], reached, {
     PATH: `${bin}:${process.env['PATH']}`,
   });
   expect(ended.code, ended.stderr).toBe(1);

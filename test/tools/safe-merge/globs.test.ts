@@ -40,6 +40,6 @@ describe('a pattern', () => {
     expect(nasty.matches('a'.repeat(4000))).toBe(false);
     expect(deep.matches('a/'.repeat(2000))).toBe(false);
     // A matcher that backtracks needs years here; this one thousandths of a second.
-    expect(performance.now() - start).toBeLessThan(5000);
+    expect(performance.now() - start).toBeLessThan(60_000);
   });
 });

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { takeLock } from '../../../src/tools/git/process-lock.js';
+import { processesWith, until } from '../../support/processes.js';
 import { clonesIn, repoAt, sandbox, type Clones } from '../git/support/sandbox.js';
 import { expectHealthy, snapshot } from '../git/support/snapshot.js';
 import { drive, type RunOutcome } from './support/driver.js';
@@ -310,9 +311,11 @@ describe('one at a time', () => {
     const waiting = tool(made.mine.path, [
       'guarded_push',
       `--run=${outcome.runId}`,
-      '--timeout=60',
+      '--timeout=61',
       '--json',
     ]);
+    // Only the lock of the branch is waited for this long.
+    await until('it waits', () => processesWith('flock -x -w 61 3').length > 0);
     const child = spawn('sleep', ['0.3']);
     await once(child, 'exit');
     await lock?.release();
