@@ -44,7 +44,7 @@ export default async function setUp({ provide }: TestProject): Promise<() => voi
   provide('temporalAddress', `127.0.0.1:${port}`);
   return () => {
     process.kill(started.pid, 'SIGKILL'); // its database goes with the folder
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   };
 }
 

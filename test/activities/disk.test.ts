@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ describe.runIf(isRoot).each([
   });
   afterEach(async () => {
     await shop.close();
-    execFileSync('umount', [disk]);
+    await expect.poll(() => spawnSync('umount', [disk]).status).toBe(0); // who had it open may need a moment to end
     rmSync(disk, { recursive: true });
   });
   const fill = (): void => {

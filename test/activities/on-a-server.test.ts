@@ -46,7 +46,7 @@ beforeEach(() => {
 afterEach(async () => {
   for (const worker of workers) await end(worker, 'SIGKILL');
   await until('nothing runs any more', () => processesWith(name).length === 0);
-  rmSync(folder, { recursive: true });
+  rmSync(folder, { recursive: true, maxRetries: 10 });
 });
 
 /** Starts a worker; each home stands for a host's. */

@@ -111,7 +111,7 @@ export async function workshop(
     read: (name) => readFileSync(join(directory, name), 'utf8'),
     async close() {
       await world.containment.close();
-      rmSync(folder, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
     },
   };
   return self;

@@ -67,7 +67,7 @@ export function aMiniCheckout(): MiniCheckout {
       child.kill('SIGKILL');
       await once(child, 'exit');
     }
-    rmSync(path, { recursive: true, force: true });
+    rmSync(path, { recursive: true, force: true, maxRetries: 10 });
   });
   const write = (name: string, content: string): void => {
     mkdirSync(dirname(join(path, name)), { recursive: true });

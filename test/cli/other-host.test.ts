@@ -39,7 +39,7 @@ afterAll(async () => {
     await once(otherWorker, 'exit');
   }
   await shop.close();
-  rmSync(otherHome, { recursive: true, force: true });
+  rmSync(otherHome, { recursive: true, force: true, maxRetries: 10 });
 });
 
 const far = { runs_on: 'far' };

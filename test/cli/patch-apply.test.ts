@@ -33,7 +33,7 @@ beforeEach(() => {
   write('.gitignore', '*.log\n');
   commit();
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
 
 const LINES = ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', ''];
 const git = (...args: string[]): string =>

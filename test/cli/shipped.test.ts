@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await close();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 function planwright(

@@ -38,7 +38,7 @@ afterAll(async () => {
     await once(far, 'exit');
   }
   await shop.close();
-  rmSync(farHome, { recursive: true, force: true });
+  rmSync(farHome, { recursive: true, force: true, maxRetries: 10 });
 });
 
 async function pool(): Promise<readonly PooledWorker[]> {

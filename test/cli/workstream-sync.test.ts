@@ -46,7 +46,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await hub.close();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 async function sync(...argv: string[]): Promise<Answer> {

@@ -30,7 +30,7 @@ beforeEach(() => {
   git('config', 'user.email', 't@example.org');
   commit(repository, 'a.txt', 'one\n');
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
 
 const gitAt = (cwd: string, ...args: string[]): string =>
   execFileSync('git', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();

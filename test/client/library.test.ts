@@ -33,7 +33,7 @@ afterAll(async () => {
   await planwright.close();
   await Promise.all(connections.map((connection) => connection.close()));
   await close();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 const simple = join(packageRoot(), 'plans/test_simple.json');

@@ -47,7 +47,7 @@ beforeEach(() => {
 
 afterEach(async () => {
   await Promise.all(running.map((process) => kill(process)));
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 async function kill(process: ChildProcessByStdio<null, Readable, null>): Promise<void> {

@@ -29,7 +29,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   for (const child of children) child.kill('SIGKILL');
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 interface Holder {

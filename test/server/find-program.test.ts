@@ -35,7 +35,7 @@ afterAll(() => finder.remove());
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'planwright-find-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
   mkdirSync(join(folder, 'path'));
   env = {
     PATH: join(folder, 'path'),

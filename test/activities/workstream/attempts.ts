@@ -133,7 +133,7 @@ export async function openHall(changes: Partial<WorkstreamWorld> = {}): Promise<
       new MockActivityEnvironment({}, { logger: quiet }).run<[Task], Result, typeof activity>(activity, task),
     async close() {
       await world.containment.close();
-      rmSync(folder, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
     },
   };
   return hall;

@@ -66,7 +66,7 @@ export function bench(containment: Containment): Bench {
     },
     async close() {
       await containment.close();
-      rmSync(folder, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
     },
   };
   return self;

@@ -35,7 +35,7 @@ export function sandbox(): Sandbox {
   afterAll(() => {
     for (const name of Object.keys(process.env)) if (!(name in saved)) delete process.env[name];
     Object.assign(process.env, saved);
-    rmSync(top, { recursive: true, force: true });
+    rmSync(top, { recursive: true, force: true, maxRetries: 10 });
   });
   return {
     folder() {
