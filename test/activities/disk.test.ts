@@ -1,8 +1,8 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openGroups } from '../../src/tools/process/group.js';
 import { openNamespaces } from '../../src/tools/process/namespace.js';
 import type { STEP } from './steps.js';
@@ -24,7 +24,8 @@ describe.runIf(isRoot).each([
   });
   afterEach(async () => {
     await shop.close();
-    await expect.poll(() => spawnSync('umount', [disk]).status).toBe(0); // who had it open may need a moment to end
+    // Who had it open may need a moment to end.
+    await vi.waitFor(() => execFileSync('umount', [disk], { stdio: 'ignore' }), { timeout: 120_000 });
     rmSync(disk, { recursive: true });
   });
   const fill = (): void => {

@@ -3,7 +3,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { JobStatus, ListedJob, QueueStats } from '../../src/client.js';
 import { JOB_STATES, type JobState } from '../../src/job/job.js';
 import { processesWith } from '../support/processes.js';
@@ -30,7 +30,11 @@ function on(queue: string) {
     held: (id: string): string => writeJob(shop.folder, id, shop.held(id).args[1]!),
     /** Waits for a job to be in a state. */
     becomes: (id: string, state: JobState) =>
-      expect.poll(async () => (await status(id)).status, { interval: 200 }).toBe(state),
+      // Not `expect.poll`, which no hook may call.
+      vi.waitFor(async () => expect((await status(id)).status).toBe(state), {
+        timeout: 120_000,
+        interval: 200,
+      }),
   };
 }
 
