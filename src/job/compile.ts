@@ -101,9 +101,12 @@ function madeBy(tool: Tool, job: Job, call: JobCall): Pick<CommandWork, 'command
     scratch: isAbsolute(scratch) ? scratch : `${ROOT}/${scratch}`,
     timeoutSec: job.timeoutSec,
   });
-  const { forced, ifUnset } = environmentOf(tool, job.env);
-  const { PLANWRIGHT_PROMPT_FILE: file, PLANWRIGHT_SCRATCH: folder } = made.env;
-  const own = { PLANWRIGHT_PROMPT_FILE: file!, PLANWRIGHT_SCRATCH: folder! };
+  const { forced, ifUnset } = environmentOf(named, job.env);
+  const { PLANWRIGHT_PROMPT_FILE: file, PLANWRIGHT_SCRATCH: folder, PLANWRIGHT_MODEL: used } = made.env;
+  const own = {
+    ...{ PLANWRIGHT_PROMPT_FILE: file!, PLANWRIGHT_SCRATCH: folder! },
+    ...(used === undefined ? {} : { PLANWRIGHT_MODEL: used }),
+  };
   const hasPrompt = tool.prompt !== 'none';
   const byStdin = made.stdin !== null;
   return {
@@ -145,7 +148,8 @@ function environmentOf(
 ): { readonly forced: Readonly<Record<string, string>>; readonly ifUnset: Readonly<Record<string, string>> } {
   const forced: Record<string, string> = {};
   const ifUnset: Record<string, string> = {};
-  for (const [name, value] of Object.entries(tool?.env ?? {})) {
+  for (const [name, text] of Object.entries(tool?.env ?? {})) {
+    const value = text.replaceAll('{model}', tool?.model ?? '');
     if (name === 'GIT_TERMINAL_PROMPT') forced[name] = value;
     else if (!Object.hasOwn(own, name)) ifUnset[name] = value;
   }

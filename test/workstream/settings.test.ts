@@ -94,6 +94,21 @@ test('a tool that takes its prompt by argument must say by which: else it would 
   expect((await tool(', args: ["--do={prompt}"]')).lines).toEqual([]);
 });
 
+test('the model of a tool of one’s own is told it where it wants it; an option without one is an error', async () => {
+  const tool = (more: string) => load(`tools: { paint: { executable: /bin/paint${more} } }`);
+  expect((await tool(', model: fast, args: [--model, "{model}"]')).lines).toEqual([]);
+  expect((await tool(', model: fast, env: { PAINT_MODEL: "{model}" }')).lines).toEqual([]);
+  expect((await tool(', model: fast')).lines).toEqual([
+    'config.yaml:1:50: warning: "paint": its model is told it as PLANWRIGHT_MODEL alone; for an option write "{model}" among its "args": args: [--model, "{model}"]',
+  ]);
+  expect((await tool(', args: [--model, "{model}"]')).lines).toEqual([
+    'config.yaml:1:17: error: "paint": {model} is among what it is called with, and it has no "model"; name the one that is used where nobody asks for another: model: …',
+  ]);
+  expect((await load('tools: { git: { model: fast } }')).lines).toEqual([
+    'config.yaml:1:24: warning: "git": it takes no model',
+  ]);
+});
+
 test('a tool of one’s own is any command', async () => {
   const { settings } = await load(
     'tools:\n  robot: {executable: ./robot.sh, args: ["--in", "{promptFile}"], prompt: file, timeout_seconds: 9}\n',

@@ -20,6 +20,7 @@ const tools = toolsOf(
     aider: { ...plain, model: 'gpt-4' },
     codex: { ...plain, args: ['--profile', 'ci'] },
     robot: { ...plain, args: ['{root}'] },
+    painter: { ...plain, model: 'fast', args: ['--use={model}'], env: { PAINTER: '{model}' } },
   },
   null,
 );
@@ -40,6 +41,13 @@ describe('the command of', () => {
     expect(command.args.slice(-4)).toEqual(['--model', 'gpt-4', 'a.py', './-x.py']);
     expect(command.writes).toEqual([{ path: '/s/prompt.md', text: 'do {root} it' }]); // as it is
     expect(command.stdin).toBeNull();
+  });
+
+  test('a tool of one’s own is told its model by argument and by environment', () => {
+    const { args, env } = commandFor(tools['painter']!, request);
+    expect(args).toEqual(['--use=fast']);
+    expect(env).toMatchObject({ PAINTER: 'fast', PLANWRIGHT_MODEL: 'fast' });
+    expect(commandFor(tools['robot']!, request).env).not.toHaveProperty('PLANWRIGHT_MODEL');
   });
 
   test('codex takes it from standard input', () => {

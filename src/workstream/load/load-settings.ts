@@ -72,6 +72,7 @@ function checkTools(document: SettingsDocument, findings: Findings): void {
     }
   }
   checkPrompts(document, settings, findings);
+  checkModels(document, settings, findings);
   const names = new Set<string>();
   document.gates.forEach(({ name }, at) => {
     if (names.has(name)) {
@@ -99,6 +100,35 @@ function checkPrompts(document: SettingsDocument, { tools }: WorkstreamSettings,
       path: [section, name, 'prompt'],
       message: `${quote(name)}: its prompt goes by argument, and none of its "args" says where`,
       hint: 'write "{prompt}" among them: args: ["{prompt}"]',
+    });
+  }
+}
+
+/** Options with nothing behind them are worse than none, and a model that nobody is told of is not the one that works. */
+function checkModels(document: SettingsDocument, { tools }: WorkstreamSettings, findings: Findings): void {
+  for (const { name, model, modelOption, more, env } of Object.values(toolsOf(tools, null))) {
+    const section = Object.hasOwn(document.tools, name) ? 'tools' : 'tool_config';
+    const isAskedFor = [...more, ...Object.values(env)].some((text) => text.includes('{model}'));
+    if (model === null && isAskedFor) {
+      findings.add({
+        code: 'bad-value',
+        path: [section, name],
+        message: `${quote(name)}: {model} is among what it is called with, and it has no "model"`,
+        hint: 'name the one that is used where nobody asks for another: model: …',
+      });
+    }
+    if (model === null || isAskedFor || modelOption !== null) continue;
+    const isOurs = ADAPTERS.some((one) => one.name === name);
+    findings.add({
+      code: 'bad-value',
+      severity: 'warning',
+      path: [section, name, 'model'],
+      message: isOurs
+        ? `${quote(name)}: it takes no model`
+        : `${quote(name)}: its model is told it as PLANWRIGHT_MODEL alone`,
+      ...(isOurs
+        ? {}
+        : { hint: 'for an option write "{model}" among its "args": args: [--model, "{model}"]' }),
     });
   }
 }

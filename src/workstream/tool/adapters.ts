@@ -41,7 +41,7 @@ export interface ToolAdapter {
   readonly executable: string;
   /**
    * Its arguments. In them `{prompt}` is the prompt, `{promptFile}` a file that holds it, `{scratch}` a folder outside the
-   * worktree that is the attempt's own, `{root}` the worktree. Entries that are exactly `{model…}`, `{files…}` or `{more…}` become several
+   * worktree that is the attempt's own, `{root}` the worktree, `{model}` the model that the configuration names. Entries that are exactly `{model…}`, `{files…}` or `{more…}` become several
    * arguments or none: the model's option, the workstream's files, what the configuration adds.
    */
   readonly args: readonly string[];

@@ -44,9 +44,10 @@ export function commandFor(tool: Tool, request: ToolRequest): ToolCommand {
     promptFile,
     scratch: request.scratch,
     root: request.root,
+    model: tool.model ?? '',
   };
   const fill = (text: string): string =>
-    text.replace(/\{(prompt|promptFile|scratch|root)\}/g, (_, name: string) => values[name]!);
+    text.replace(/\{(prompt|promptFile|scratch|root|model)\}/g, (_, name: string) => values[name]!);
   const several: Readonly<Record<string, readonly string[]>> = {
     '{model…}': tool.model === null || tool.modelOption === null ? [] : [tool.modelOption, tool.model],
     '{files…}': request.files.map((file) => (file.startsWith('-') ? `./${file}` : file)),
@@ -54,7 +55,10 @@ export function commandFor(tool: Tool, request: ToolRequest): ToolCommand {
   };
   const needsFile =
     tool.prompt === 'file' || (tool.prompt === 'argument' && request.prompt.length > MAX_ARGUMENT);
-  const own = { PLANWRIGHT_PROMPT_FILE: promptFile, PLANWRIGHT_SCRATCH: request.scratch };
+  const own = {
+    ...{ PLANWRIGHT_PROMPT_FILE: promptFile, PLANWRIGHT_SCRATCH: request.scratch },
+    ...(tool.model === null ? {} : { PLANWRIGHT_MODEL: tool.model }),
+  };
   return {
     program: tool.executable,
     args: tool.args.flatMap((text) => several[text] ?? [fill(text)]),
