@@ -20,6 +20,7 @@ export function leaseWait(uses: readonly LeaseUse[] | undefined, now: number): s
 /** `tool "aider", for 40 s more: it failed too often in a row`; null when no tool is waited for. */
 export function toolWait(wait: ToolWait | undefined, now: number): string | null {
   if (wait === undefined || wait.endedAt !== null) return null;
+  if (wait.forPlace === true) return `a free place: tool "${oneLine(wait.tool)}" may be used again`;
   const left = wait.until === null ? '' : `, for ${seconds(Math.max(0, wait.until - now))} more`;
   return `tool "${oneLine(wait.tool)}"${left}: ${TOOL_WAIT_WORDS[wait.why]}`;
 }

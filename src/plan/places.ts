@@ -42,7 +42,7 @@ export function takePlace(run: Run, index: number, at: number): boolean {
   givePlaces(run, at);
   if (!run.aside.has(index)) return true;
   const wait = run.toolWaits.get(index);
-  if (wait !== undefined) run.toolWaits.set(index, { ...wait, until: null, why: 'place', endedAt: null });
+  if (wait !== undefined) run.toolWaits.set(index, { ...wait, until: null, forPlace: true, endedAt: null });
   touch(run, index);
   requeueHeld(run);
   return false;
@@ -57,7 +57,10 @@ export function givePlaces(run: Run, at: number): void {
     run.aside.delete(index);
     run.slotsUsed += 1;
     const wait = run.toolWaits.get(index);
-    if (wait?.endedAt === null) run.toolWaits.set(index, { ...wait, endedAt: at });
+    if (wait?.endedAt === null) {
+      const { forPlace: _, ...was } = wait;
+      run.toolWaits.set(index, { ...was, endedAt: at });
+    }
     touch(run, index);
     requeueHeld(run);
   }

@@ -9,8 +9,9 @@ export interface ToolWait {
   readonly since: number;
   /** When it is asked again; null while only a person can change it. */
   readonly until: number | null;
-  /** `place`: it may be used, and all places of the run are taken. */
-  readonly why: 'failures' | 'quota' | 'by-hand' | 'probe' | 'place';
+  readonly why: 'failures' | 'quota' | 'by-hand' | 'probe';
+  /** The tool may be used again, and all places of the run are taken: the next one is this step's. */
+  readonly forPlace?: true;
   /** Null while it goes on. */
   readonly endedAt: number | null;
 }
@@ -28,5 +29,4 @@ export const TOOL_WAIT_WORDS: Readonly<Record<ToolWait['why'], string>> = {
   quota: 'its quota is used up',
   'by-hand': 'held by hand',
   probe: 'another attempt tries it first',
-  place: 'it may be used again, and the next free place is its own',
 };

@@ -58,11 +58,16 @@ describe('a step that waits for its tool', () => {
     aside(run, 'a', 'broken');
     start(run);
     expect(takePlace(run, indexOf(run, 'a'), 2)).toBe(false);
-    expect(run.toolWaits.get(indexOf(run, 'a'))).toMatchObject({ why: 'place', endedAt: null });
+    expect(run.toolWaits.get(indexOf(run, 'a'))).toMatchObject({
+      ...{ why: 'failures', forPlace: true, endedAt: null },
+    });
     settle(run, indexOf(run, 'b'), succeeded(), 3);
     expect(start(run)).toEqual([]);
     expect(takePlace(run, indexOf(run, 'a'), 4)).toBe(true);
-    expect(run.toolWaits.get(indexOf(run, 'a'))).toMatchObject({ endedAt: expect.any(Number) });
+    expect(run.toolWaits.get(indexOf(run, 'a'))).toEqual({
+      ...waitFor('broken'),
+      ...{ until: null, endedAt: expect.any(Number) },
+    });
     settle(run, indexOf(run, 'a'), succeeded(), 5);
     expect(start(run)).toEqual(['c']);
   });

@@ -175,7 +175,7 @@ describe('the breaker of a tool', () => {
     await move('t13', 'reset');
     await eventually(async () => (await stepsOf(engine.client, handle.workflowId))['ws-a']).toMatchObject({
       state: 'running',
-      toolWait: { tool: 't13', why: 'place', until: null, endedAt: null },
+      toolWait: { tool: 't13', why: 'failures', forPlace: true, until: null, endedAt: null },
     });
     expect(toolsUsed(handle)).toEqual(['ws-held-y t13-other 1']);
     held.go();
