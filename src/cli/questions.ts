@@ -4,7 +4,7 @@
 import type { Asked } from '../plan/approval.js';
 import type { RunRecord } from '../plan/record.js';
 import type { Paint } from './paint.js';
-import { oneLine } from './text/neutralise.js';
+import { linesOf, oneLine } from './text/neutralise.js';
 import { localTime, seconds } from './text/time.js';
 
 export interface Question {
@@ -48,6 +48,17 @@ export function answerLine({ step, asked }: Question, runId: string, program: st
   return `${program} approve ${runId} ${step}${choice}`;
 }
 
+/**
+ * A question as it stands: behind its opening when it is one line, else below it.
+ *
+ * @param indent - of the lines below
+ */
+export function asAsked(opening: string, { message }: Question, indent: string): string[] {
+  const lines = linesOf(message);
+  if (lines.length <= 1) return [`${opening}  ${lines[0]?.trim() ?? ''}`.trimEnd()];
+  return [opening, ...lines.map((line) => (line === '' ? '' : `${indent}${line}`))];
+}
+
 /** The whole question, for `show`: the text, the choices, until when, how to answer. */
 export function questionLines(record: RunRecord, program: string, now: number, paint: Paint): string[] {
   return questionsOf(record).flatMap((question) => {
@@ -55,7 +66,7 @@ export function questionLines(record: RunRecord, program: string, now: number, p
     const width = Math.max(0, ...(asked?.choices ?? []).map(({ value }) => value.length));
     return [
       '',
-      `  ${paint.yellow(paint.marks.ask)} ${paint.bold(question.step)}  ${oneLine(question.message)}`,
+      ...asAsked(`  ${paint.yellow(paint.marks.ask)} ${paint.bold(question.step)}`, question, '    '),
       ...(asked?.choices ?? []).map(
         ({ value, label }) =>
           `      ${value.padEnd(width)}${label === value ? '' : `  ${paint.dim(oneLine(label))}`}`,

@@ -12,8 +12,7 @@ import { eventLine } from './progress/event-line.js';
 import { frame, noticeText, type Board } from './progress/frame.js';
 import { LiveRegion } from './progress/live-region.js';
 import { programName } from './program-name.js';
-import { answerLine, questionsOf, untilLines } from './questions.js';
-import { oneLine } from './text/neutralise.js';
+import { answerLine, asAsked, questionsOf, untilLines } from './questions.js';
 import { cut } from './text/width.js';
 import type { World } from './world.js';
 
@@ -113,7 +112,7 @@ function plainView(world: World): View {
         if (asked.has(question.step)) continue;
         asked.add(question.step);
         lines.push(
-          `${paint.yellow(paint.marks.ask)} ${question.step}  ${oneLine(question.message)}`,
+          ...asAsked(`${paint.yellow(paint.marks.ask)} ${question.step}`, question, '  '),
           ...untilLines(question.asked, now).map((line) => paint.dim(`  ${line}`)),
           `  ${answerLine(question, record!.head.runId, programName(world.env))}`,
         );

@@ -49,12 +49,13 @@ export async function runSet(world: World, options: SetOptions, flags: RunFlags)
   });
 }
 
-function reportPlaces(world: World, { home }: Link, runId: string): readonly string[] {
+/** The lines that say where the report of a run lies; none where it has no workstreams. */
+export function reportPlaces(world: World, { home }: Link, runId: string): readonly string[] {
   const { markdown, html } = setReportFiles(home, runId);
   if (!existsSync(html)) return [];
   return labelled(
     [
-      ['Report', html],
+      ['Report ', html],
       ['', markdown],
     ],
     paintOf(world),

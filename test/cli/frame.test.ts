@@ -69,6 +69,31 @@ test('a plan that fits is listed whole, in the order of the plan', () => {
   );
 });
 
+test('a question of several lines stands as it was asked, as far as there is room', () => {
+  const asks = (message: string): readonly string[] => {
+    const steps = [aStep('ship', [], { work: { kind: 'approval', message } })];
+    const shown = frame(
+      board(steps, [aStepRecord('ship', 'running', { launchedAt: sec(0) })]),
+      wide,
+      sec(5),
+      paint,
+    );
+    const all = lines(shown);
+    return all.slice(all.findIndex((line) => line.startsWith(' ? Ship') || line === ' ? line 0'));
+  };
+  expect(asks('Ship it?\n\n  - fast\n\t- slow\u001b[2J\n')).toEqual([
+    ' ? Ship it?',
+    '',
+    '     - fast',
+    '       - slow^[[2J',
+    '   planwright approve plan-a-01hk3xw2d8mzq7x9 ship',
+  ]);
+  const long = asks(Array.from({ length: 30 }, (_, at) => `line ${at}`).join('\n'));
+  expect(long.slice(0, 2)).toEqual([' ? line 0', '   line 1']);
+  expect(long.slice(-2)[0]).toBe('   … 23 more lines: planwright show');
+  expect(long).toHaveLength(9);
+});
+
 test('why a step failed stands beside it', () => {
   const failure = exitCode(2);
   const records = [

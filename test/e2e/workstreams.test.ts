@@ -90,6 +90,7 @@ test('good patches land in order, a red one is found and kept, a lie is caught, 
   const again = await shop.run('retry', 'last');
   expect(again.code).toBe(1);
   expect(again.err).toContain('ws-a  kept from');
+  expect(again.out).toMatch(/^Report +\S+report\.html$/m);
   expect(place.git('log', '--format=%s', 'main').split('\n').length).toBe(3);
 });
 

@@ -94,7 +94,13 @@ function headLines(
   paint: Paint,
 ): string[] {
   const colour = state === 'open' ? paint.red : state === 'half-open' ? paint.yellow : paint.green;
-  const left = until === null ? '' : `, tried again in ${seconds(Math.max(0, Date.parse(until) - now))}`;
+  const leftMs = until === null ? null : Date.parse(until) - now;
+  const left =
+    leftMs === null
+      ? ''
+      : leftMs > 0
+        ? `, tried again in ${seconds(leftMs)}`
+        : ', and the next workstream that wants it tries it';
   const waits = waiting.length === 0 ? '' : `, ${plural(waiting.length, 'workstream')} waiting`;
   return [
     `${paint.bold(oneLine(tool))}  ${colour(text)}${left}${waits}`,

@@ -12,6 +12,7 @@ import { followToEnd } from '../follow-command.js';
 import { addJson, addOnly, addPriority, addVariables, type Variables } from '../options.js';
 import { programName } from '../program-name.js';
 import { plural } from '../text/time.js';
+import { reportPlaces } from '../workstream-run.js';
 import type { ExitCode, World } from '../world.js';
 
 interface Options {
@@ -77,7 +78,8 @@ async function retry(
       if (!json) print(world, `started ${runId}`, `  ${programName(world.env)} watch ${runId}`);
       return 0;
     }
-    return followToEnd(world, link, runId, { json, onInterrupt: 'cancel', interrupted });
+    const last = (): readonly string[] => reportPlaces(world, link, runId);
+    return followToEnd(world, link, runId, { json, onInterrupt: 'cancel', interrupted, last });
   });
 }
 

@@ -5,8 +5,8 @@ import type { Notice } from '../../client/follow.js';
 import type { LiveAttempt } from '../../plan/live.js';
 import type { RunRecord, StepRecord } from '../../plan/record.js';
 import type { Paint } from '../paint.js';
-import { answerLine, questionsOf } from '../questions.js';
-import { oneLine } from '../text/neutralise.js';
+import { answerLine, questionsOf, type Question } from '../questions.js';
+import { linesOf, oneLine } from '../text/neutralise.js';
 import { count, duration, seconds } from '../text/time.js';
 import { cut, cutPainted, fit, widthOf } from '../text/width.js';
 import { leaseWait } from '../waits.js';
@@ -162,13 +162,24 @@ function footLines(
     );
   for (const question of questionsOf(record).slice(0, 2)) {
     lines.push(
-      paint.yellow(cut(` ${paint.marks.ask} ${oneLine(question.message)}`, width, paint.marks.ellipsis)),
+      ...askedLines(question, paint).map((line) => paint.yellow(cut(line, width, paint.marks.ellipsis))),
     );
     lines.push(cut(`   ${answerLine(question, record.head.runId, program)}`, width, paint.marks.ellipsis));
   }
   if (footer !== null && record.head.endedAt === null)
     lines.push(paint.yellow(cut(` ${footer}`, width, paint.marks.ellipsis)));
   return lines.length > 0 ? ['', ...lines] : [];
+}
+
+/** What is too long for the foot of a screen is whole in `show`. */
+const MOST_ASKED = 8;
+
+function askedLines({ message }: Question, { marks }: Paint): string[] {
+  const all = linesOf(message);
+  const shown = all.length <= MOST_ASKED ? all : all.slice(0, MOST_ASKED - 1);
+  const lines = shown.map((line, at) => (at === 0 ? ` ${marks.ask} ${line.trim()}` : `   ${line}`));
+  const more = all.length - shown.length;
+  return more === 0 ? lines : [...lines, `   ${marks.ellipsis} ${more} more lines: planwright show`];
 }
 
 /** Says why nothing is heard of a run. */

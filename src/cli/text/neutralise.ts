@@ -23,6 +23,16 @@ export function neutralise(text: string): string {
 /** Returns the text in one harmless line. */
 export const oneLine = (text: string): string => neutralise(text).replace(/\s+/g, ' ').trim();
 
+/** Returns the harmless lines of a text as they stand in it, indents and blank lines between them too. */
+export function linesOf(text: string): string[] {
+  const lines = neutralise(text)
+    .split('\n')
+    .map((line) => line.replaceAll('\t', '    ').trimEnd());
+  const first = lines.findIndex((line) => line !== '');
+  const last = lines.findLastIndex((line) => line !== '');
+  return first < 0 ? [] : lines.slice(first, last + 1);
+}
+
 /** `^[` for escape, as `cat -v` shows it; what has no such name by its number. */
 function visible(character: string): string {
   const code = character.codePointAt(0)!;
