@@ -33,6 +33,7 @@ export const aWorkstream = (id: string, rest: Partial<ReportedWorkstream> = {}):
   patch: aPatch('committed'),
   reason: null,
   notExecutable: [],
+  notes: [],
   ...rest,
 });
 

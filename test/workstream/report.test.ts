@@ -121,10 +121,28 @@ test('the Markdown names each thing that a person must act on', () => {
   expect(text).not.toContain('undefined');
 });
 
+test('what is to be known beside success is in both: what was waited for, and what was kept or put together', () => {
+  const wait = { tool: 'aider', since: 1_000, until: null, why: 'failures', endedAt: 6_000 } as const;
+  const notes = ['what it starts from: ws-b on top of ws-a: a.txt by memory'];
+  const report = aReport({ workstreams: [aWorkstream('ws-c', { toolWait: wait, notes })] });
+  expect(reportMarkdown(report, START)).toContain(`- \`ws-c\`: ${notes[0]}`);
+  const page = reportHtml(report, START);
+  expect(page).toContain(notes[0]);
+  expect(page).toMatch(/waited 5\.0 s for tool [^a]+aider[^:]+: it failed too often in a row/);
+});
+
+test('no tile speaks of money where no tool did', () => {
+  expect(reportHtml(aReport(), START)).not.toContain('spent');
+  const spent = aReport({ workstreams: [aWorkstream('ws-a', { costUsd: 0.5 })] });
+  expect(reportHtml(spent, START)).toContain('<b>$0.50</b>spent');
+});
+
 test('what a tool wrote cannot become markup', () => {
   const evil = '<img src=x onerror=alert(1)> | `` ](http://x) \n# head';
   const report = aReport({
-    workstreams: [aWorkstream('ws-a', { title: evil, reason: evil, tool: evil, notExecutable: [evil] })],
+    workstreams: [
+      aWorkstream('ws-a', { title: evil, reason: evil, tool: evil, notExecutable: [evil], notes: [evil] }),
+    ],
     conflicts: [
       { workstream: 'ws-a', with: [], files: [evil], kind: 'content', status: 'PENDING', resolved: [evil] },
     ],

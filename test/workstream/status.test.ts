@@ -90,6 +90,7 @@ describe('what a run says', () => {
     ...{ id: 'ws-a', title: '', wave: 1, dependsOn: [], state: 'succeeded', tool: 'aider', worker: null },
     ...{ startedAt: 1, endedAt: 2, toolWait: null, attempts: 1, costUsd: null, patch: null, reason: null },
     notExecutable: [],
+    notes: [],
     ...more,
   });
   const patch = (state: 'committed' | 'quarantined' | 'validated') => ({

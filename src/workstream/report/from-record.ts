@@ -96,6 +96,7 @@ function workstreamOf(
     patch,
     reason: state === 'succeeded' ? null : because,
     notExecutable: textsOf(outputs['notExecutable']),
+    notes: textsOf(outputs['notes']),
   };
 }
 
@@ -150,6 +151,7 @@ const blockedOf = ({ id, title, reason }: SetNote['blocked'][number]): ReportedW
     costUsd: null,
     patch: null,
     notExecutable: [],
+    notes: [],
   },
 });
 

@@ -1,8 +1,18 @@
 /**
  * The report of a run of workstreams as one HTML file that needs nothing else: no script, no address, no font.
  */
+import { TOOL_WAIT_WORDS } from '../../plan/tool-wait.js';
 import { escape, timeDrawing, wavesDrawing } from './drawing.js';
-import { costText, counted, duration, fateOf, totalsOf, workedMs, type SetReport } from './report.js';
+import {
+  costText,
+  counted,
+  duration,
+  fateOf,
+  totalsOf,
+  workedMs,
+  type ReportedWorkstream,
+  type SetReport,
+} from './report.js';
 
 const STYLE = `
 :root{color-scheme:light dark;--bg:#fbfbfa;--fg:#1d1d1f;--dim:#75757a;--line:#dcdcd8;--card:#fff;--good:#1a7f4b;--good-bg:#dff3e7;--bad:#b3261e;--bad-bg:#fbe4e2;--warn:#8a5a00;--warn-bg:#fdf0d5;--idle-bg:#ececea;--run:#1f5fbf;--run-bg:#e0ebfb}
@@ -17,7 +27,7 @@ p{margin:0}.dim{color:var(--dim)}code{font:13px ui-monospace,monospace;overflow-
 .wide{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px}
 table{border-collapse:collapse;width:100%}th{text-align:left;font-weight:500;color:var(--dim)}
 th,td{padding:6px 14px 6px 0;border-bottom:1px solid var(--line);vertical-align:top}tr:last-child td{border-bottom:0}
-td .keep{white-space:nowrap}td .keep code{overflow-wrap:normal;word-break:normal}
+td .keep{white-space:nowrap}td .name{display:inline-block;min-width:250px}td .keep code{overflow-wrap:normal;word-break:normal}
 td.num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .tag{display:inline-block;border-radius:999px;padding:0 10px;font-size:13px;white-space:nowrap;background:var(--idle-bg)}
 .tag.landed,.tag.succeeded{background:var(--good-bg);color:var(--good)}
@@ -45,7 +55,10 @@ export function reportHtml(report: SetReport, now: number): string {
     [String(totals.blocked), 'blocked'],
     [duration(totals.tookMs), `took, with ${report.maxWorkers} at once`],
     [totals.speedUp === null ? '–' : `${totals.speedUp.toFixed(1)} ×`, 'as fast as one by one'],
-    [costText(report, totals), 'spent'],
+    // Where no tool says what it costs there is nothing to read here.
+    ...(totals.costUsd === null && report.budget === null
+      ? []
+      : [[costText(report, totals), 'spent'] as const]),
   ];
   const when = `${day(startedAt)} – ${endedAt === null ? 'running' : day(endedAt)}`;
   return [
@@ -97,9 +110,9 @@ export function reportHtml(report: SetReport, now: number): string {
       'Workstreams',
       ['Workstream', 'Came to', 'Tool', 'Took', 'Attempts', 'Cost', 'Patch', 'Why'],
       report.workstreams.map((one) => [
-        `${code(one.id)}<br><span class="dim">${escape(one.title)}</span>`,
+        `<span class="name">${code(one.id)}<br>${dim(one.title)}</span>`,
         tag(fateOf(one)),
-        escape(one.tool),
+        kept(escape(one.tool)),
         one.startedAt === null ? '–' : kept(duration(workedMs(one, now))),
         String(one.attempts),
         one.costUsd === null ? '–' : `$${one.costUsd.toFixed(2)}`,
@@ -108,7 +121,9 @@ export function reportHtml(report: SetReport, now: number): string {
           : kept(
               `${counted(one.patch.files, 'file')}<br>+${one.patch.insertions} −${one.patch.deletions}${one.patch.commit === null ? '' : `<br>${code(one.patch.commit.slice(0, 12))}`}`,
             ),
-        escape(one.reason ?? one.patch?.reason ?? ''),
+        [escape(one.reason ?? one.patch?.reason ?? ''), ...besides(one).map(dim)]
+          .filter(Boolean)
+          .join('<br>'),
       ]),
     ),
     section(
@@ -124,6 +139,16 @@ const tag = (word: string): string =>
   `<span class="tag ${escape(word.replace(' ', '-'))}">${escape(word)}</span>`;
 /** What reads badly when it is broken in two: a length of time, the name of a commit. */
 const kept = (html: string): string => `<span class="keep">${html}</span>`;
+
+const dim = (text: string): string => `<span class="dim">${escape(text)}</span>`;
+
+/** What is to be known beside why: how long its tool was waited for, and the notes of its attempt. */
+function besides({ toolWait, notes }: ReportedWorkstream): string[] {
+  if (toolWait === null) return [...notes];
+  const { tool, why, since, endedAt } = toolWait;
+  const time = endedAt === null ? '' : ` ${duration(endedAt - since)}`;
+  return [`waited${time} for tool "${tool}": ${TOOL_WAIT_WORDS[why]}`, ...notes];
+}
 
 const code = (text: string): string => `<code>${escape(text)}</code>`;
 const day = (time: number): string => new Date(time).toISOString().replace('T', ' ').slice(0, 19);

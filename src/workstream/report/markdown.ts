@@ -24,6 +24,7 @@ export function reportMarkdown(report: SetReport, now: number): string {
     ...section('Waves', waveLines(report)),
     ...section('Quarantine', quarantineLines(report)),
     ...section('Waited for their tool', toolWaitLines(report)),
+    ...section('To be known', noteLines(report)),
     ...section('Conflicts', conflictTable(report)),
     ...section('Gate failures', gateTable(report)),
     ...section('Held apart, because they want the same files', collisionLines(report)),
@@ -103,6 +104,9 @@ const toolWaitLines = ({ workstreams }: SetReport): string[] =>
     const time = endedAt === null ? 'still' : `for ${duration(endedAt - since)}`;
     return [`- ${code(id)}: ${time}, for ${code(tool)}: ${TOOL_WAIT_WORDS[why]}`];
   });
+
+const noteLines = ({ workstreams }: SetReport): string[] =>
+  workstreams.flatMap(({ id, notes }) => notes.map((note) => `- ${code(id)}: ${text(note)}`));
 
 const conflictTable = ({ conflicts }: SetReport): string[] =>
   table(

@@ -42,6 +42,8 @@ export interface ReportedWorkstream {
   readonly reason: string | null;
   /** Acceptance tests in prose: neither passed nor failed. */
   readonly notExecutable: readonly string[];
+  /** What is to be known of its last attempt and stopped nothing: what was kept, gone on from, or put together for it. */
+  readonly notes: readonly string[];
 }
 
 export interface ReportedGateRun {
