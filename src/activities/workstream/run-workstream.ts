@@ -187,8 +187,9 @@ function endedOf(
   const tests = checks.filter(({ step, blocking }) => step === 'runtime' && blocking);
   const passed = tests.every(({ result, round }) => result === 'passed' || round < calls.length);
   const { notExecutable } = task.work;
-  if (notExecutable.length > 0)
-    notes.push(`${notExecutable.length} acceptance tests are prose: not executable`);
+  const prose = notExecutable.length;
+  if (prose > 0)
+    notes.push(`${prose} acceptance ${prose === 1 ? 'test is' : 'tests are'} prose: not executable`);
   const text =
     trouble !== null
       ? troubleText(trouble)
