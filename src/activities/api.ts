@@ -42,6 +42,8 @@ export interface CommandHeartbeat {
   readonly endings: number;
   /** Temporal's attempts that gave the step back before or without a try of the command: no disk space, a deploy. */
   readonly excused: number;
+  /** How many of those waited for a tool that is out of order. */
+  readonly gated?: number;
   /** The newest few of them. */
   readonly attempts: readonly Attempt[];
   /**

@@ -14,7 +14,7 @@ const OLDER_TAIL_BYTES = 400;
 const HEARTBEAT_BYTES = 1_000;
 const RETRIED_TAIL_BYTES = 2_000;
 
-type Counted = Pick<Tally, 'attempts' | 'endings' | 'excused'>;
+type Counted = Pick<Tally, 'attempts' | 'endings' | 'excused'> & Partial<Pick<Tally, 'gated'>>;
 
 /** Returns the attempts for the workflow, when the step has ended. */
 export function carried({ attempts, endings }: Counted): CommandEnded {
@@ -36,11 +36,12 @@ export function carriedBetween({ attempts, endings }: Counted): CommandEnded {
  * newest: that is told to whoever follows, in the words that the record will have.
  */
 export function heartbeatOf(
-  { attempts, endings, excused }: Counted,
+  { attempts, endings, excused, gated = 0 }: Counted,
   running: CommandHeartbeat['running'] | null = null,
 ): CommandHeartbeat {
   const beat = (list: readonly Attempt[]): CommandHeartbeat => ({
     ...{ endings, excused, attempts: list },
+    ...(gated > 0 ? { gated } : {}),
     ...(running ? { running } : {}),
   });
   const fits = (list: readonly Attempt[]): boolean =>

@@ -12,11 +12,12 @@ import { carried, carriedBetween, heartbeatOf } from './carried.js';
 import { startHeartbeats, type Heartbeats } from './heartbeats.js';
 import { prepareJob } from './job/prepare-job.js';
 import { reportAttempt } from './job/report-attempt.js';
+import { toolGate, type ToolGate } from './job/tool-gate.js';
 import { lookBack } from './look-back.js';
 import { MachineTrouble } from './machine-trouble.js';
 import { retryDelayMs } from '../plan/retry-delay.js';
 import { stopOf, type Stop, type Watch } from './supervise.js';
-import { FREE_STARTS, tally, withLossesCounted, type Tally } from './tally.js';
+import { FREE_STARTS, freeStarts, tally, withLossesCounted, type Tally } from './tally.js';
 import { tryCommand } from './try-command.js';
 import { firstBytes } from './utf8-cut.js';
 
@@ -71,6 +72,7 @@ class CommandStart {
   /** The attempt that has no end yet. It began with its first start: one that was lost or given back is part of it. */
   #running: CommandHeartbeat['running'] | null;
   readonly beats: Heartbeats;
+  #gate: ToolGate | null = null;
 
   constructor(world: CommandWorld, task: CommandTask) {
     this.#world = world;
@@ -126,6 +128,7 @@ class CommandStart {
     if (this.#known.endings > before.endings) this.#running = null; // it is one of the losses
     this.#throwIfOver();
     this.#throwIfStopped();
+    await this.#passTool();
     const tried = await tryCommand({
       ...{ task: this.#ready(), schedule, containment, env, bin, step: past.step, lastStart: past.lastStart },
       number: this.#known.endings + 1,
@@ -135,6 +138,7 @@ class CommandStart {
     });
     if (tried.kind === 'stopped') throw this.#givenBack(tried.stop);
     this.#count(tried.attempt);
+    await this.#gate?.used(tried.attempt);
     await this.#reportJob(tried.attempt);
     switch (tried.kind) {
       case 'succeeded':
@@ -146,6 +150,28 @@ class CommandStart {
       default:
         return tried satisfies never;
     }
+  }
+
+  /** A further try of a job asks whether its tool may be used: the first has asked before the run began. */
+  async #passTool(): Promise<void> {
+    const number = this.#known.endings + 1;
+    this.#gate = number > 1 ? toolGate(this.#task, number) : null;
+    const turn = (await this.#gate?.pass()) ?? 'start';
+    if (turn === 'start') return;
+    if ('refused' in turn) {
+      this.#countFailure({ reason: 'not-started', message: turn.refused });
+      throw this.#failed(true);
+    }
+    const { gated } = this.#known;
+    this.#excuse();
+    this.#known = { ...this.#known, gated: gated + 1 };
+    this.beats.now();
+    throw ApplicationFailure.create({
+      type: 'ToolOutOfOrder',
+      message: turn.why,
+      nextRetryDelay: turn.againInMs,
+      category: ApplicationFailureCategory.BENIGN,
+    });
   }
 
   /** Returns the task as it is tried: a job's is made ready first. */
@@ -181,7 +207,7 @@ class CommandStart {
 
   /** Ends the step when what came before leaves it no attempt. */
   #throwIfOver(): void {
-    const { attempts, endings, excused, losses } = this.#known;
+    const { attempts, endings } = this.#known;
     const { retry } = this.#task;
     const last = attempts.at(-1);
     const code =
@@ -191,8 +217,9 @@ class CommandStart {
     // Its worker was killed between the end of the last attempt and its report.
     if (endings >= retry.maxAttempts || (code !== null && retry.nonRetryableExitCodes.includes(code)))
       throw this.#failed(true);
-    if (losses + excused <= FREE_STARTS) return;
-    const times = `it was started ${losses + excused} times without an end`;
+    const free = freeStarts(this.#known);
+    if (free <= FREE_STARTS) return;
+    const times = `it was started ${free} times without an end`;
     this.#countFailure({
       reason: 'worker-lost',
       message: `worker lost: ${times}; the last worker that was lost may say why`,
@@ -264,8 +291,7 @@ class CommandStart {
   }
 
   #machineFailed({ message }: MachineTrouble): never {
-    const tries = this.#known.excused + this.#known.losses;
-    if (tries >= FREE_STARTS) {
+    if (freeStarts(this.#known) >= FREE_STARTS) {
       this.#countFailure({ reason: 'infrastructure', message: firstBytes(message, 1000) });
       throw this.#failed(true);
     }

@@ -11,6 +11,9 @@ import type { CommandHeartbeat } from './api.js';
 /** So often a step may be lost or given back beside the attempts of its command. The workflow's retry policy allows as many. */
 export const FREE_STARTS = 10;
 
+/** Starts without an end that the machinery is to blame for. */
+export const freeStarts = ({ losses, excused, gated }: Tally): number => losses + excused - gated;
+
 export interface Tally {
   /** Ended attempts as far as they are known, oldest first. */
   readonly attempts: readonly Attempt[];
@@ -18,6 +21,8 @@ export interface Tally {
   readonly endings: number;
   /** Starts that are neither an attempt nor a loss. */
   readonly excused: number;
+  /** How many of those only found out that their tool is out of order: they may be as many as that takes. */
+  readonly gated: number;
   /** Starts of which nothing was heard. */
   readonly losses: number;
 }
@@ -39,7 +44,8 @@ export function tally(start: number, beat: CommandHeartbeat | undefined, onDisk:
   const attempts = [...known.values()]
     .filter(({ number }) => number <= endings)
     .sort((a, b) => a.number - b.number);
-  return { attempts, endings, excused, losses: before - endings - excused };
+  const gated = Math.min(excused, beat?.gated ?? 0);
+  return { attempts, endings, excused, gated, losses: before - endings - excused };
 }
 
 /** What this host knows of a start that did not end. */
@@ -76,6 +82,7 @@ export function withLossesCounted(
     attempts: [...before.attempts, ...lost],
     endings: before.endings + lost.length,
     excused: before.excused + before.losses - tried,
+    gated: before.gated,
     losses: 0,
   };
 }

@@ -5,6 +5,7 @@ import type { CommandWork, JobCall, Plan, Priority, PromptPart, StepId } from '.
 import { commandFor } from '../workstream/tool/command-for.js';
 import type { Tool } from '../workstream/tool/registry.js';
 import { taskOf } from './escalation.js';
+import type { ToolGuard } from './guarded-tool.js';
 import type { Job } from './job.js';
 import { stepRetry, type RetryPolicy } from './retry.js';
 
@@ -22,10 +23,12 @@ export interface CompileRequest {
   readonly priority: Priority;
   /** How often the job has been run before under its id: its logs are told apart by it. */
   readonly runsBefore: number;
+  /** Left out, or null: its tries ask nobody. */
+  readonly guard?: ToolGuard | null;
 }
 
 /** Returns the plan of a job. It runs in the job's repository. */
-export function compileJob({ job, tool, retry, priority, runsBefore }: CompileRequest): Plan {
+export function compileJob({ job, tool, retry, priority, runsBefore, guard = null }: CompileRequest): Plan {
   return {
     planId: job.id,
     version: '1.0',
@@ -40,7 +43,7 @@ export function compileJob({ job, tool, retry, priority, runsBefore }: CompileRe
       {
         id: JOB_STEP,
         name: `${job.tool}: ${job.id}`,
-        work: workOf(job, tool, runsBefore),
+        work: guarded(workOf(job, tool, runsBefore), guard),
         dependsOn: [],
         timeoutSec: job.timeoutSec ?? tool?.timeoutSec ?? DEFAULT_TIMEOUT_SEC,
         retry: stepRetry(retry),
@@ -60,6 +63,11 @@ export function compileJob({ job, tool, retry, priority, runsBefore }: CompileRe
       },
     ],
   };
+}
+
+function guarded(work: CommandWork, guard: ToolGuard | null): CommandWork {
+  if (guard === null || work.job === undefined) return work;
+  return { ...work, job: { ...work.job, guard: guard as unknown as NonNullable<JobCall['guard']> } };
 }
 
 function workOf(job: Job, tool: Tool | null, runsBefore: number): CommandWork {

@@ -2,7 +2,7 @@
  * What a job has to do with the breaker of its tool.
  */
 import type { StepFailure } from '../plan/attempt.js';
-import type { ToolOutcome } from '../workstream/breaker.js';
+import { DEFAULT_BREAKER_LIMITS, type BreakerLimits, type ToolOutcome } from '../workstream/breaker.js';
 import { meaningOf, type ToolEnd } from '../workstream/tool/outcome.js';
 import type { Tool } from '../workstream/tool/registry.js';
 import type { Job } from './job.js';
@@ -25,6 +25,26 @@ export function askedTool(input: {
   const tool = guardedTool(input.job, input.tools);
   return tool === null ? {} : { tool: tool.name };
 }
+
+/** What a further try of a job needs to know of its tool, to ask its breaker. */
+export interface ToolGuard {
+  readonly tool: Tool;
+  readonly limits: BreakerLimits;
+}
+
+/** Of a job whose tool needs no asking: none. */
+export function guardOf(input: {
+  readonly job: Pick<Job, 'tool'>;
+  readonly tools: Readonly<Record<string, Tool>>;
+  readonly breaker?: BreakerLimits;
+}): ToolGuard | null {
+  const tool = guardedTool(input.job, input.tools);
+  return tool === null ? null : { tool, limits: input.breaker ?? DEFAULT_BREAKER_LIMITS };
+}
+
+/** Why a job does not go on when its tool's quota is used up: known again by whoever can hand the job to another tool. */
+export const quotaText = (tool: string): string =>
+  `the quota of tool "${tool}" is used up, and it is not started any more; when it is there again: planwright breaker reset ${tool} --reason …`;
 
 /** What the last try of a job says of its tool; null is a job that completed. */
 export function toolOutcomeOf(tool: Tool, failure: StepFailure | null): ToolOutcome {

@@ -101,6 +101,8 @@ export interface JobCall {
   readonly prompt: { readonly path: string; readonly parts: readonly PromptPart[] } | null;
   /** Which argument the prompt is, for tools that take it so; else null. */
   readonly promptAt: number | null;
+  /** What its further tries ask the breaker of its tool with: see `src/job/guarded-tool.ts`. Left out: they ask nobody. */
+  readonly guard?: { readonly [key: string]: Json };
 }
 
 export type PromptPart = { readonly text: string } | { readonly file: string };

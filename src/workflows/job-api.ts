@@ -38,6 +38,8 @@ export interface JobInput {
   readonly runsBefore: number;
   /** Whoever submitted it asks the queue for its place, together with others: it asks only when nothing comes of that. */
   readonly isAnnounced?: boolean;
+  /** How many others were. */
+  readonly announcedWith?: number;
   /** Absolute: where it runs. */
   readonly root: string;
   readonly actor: string;

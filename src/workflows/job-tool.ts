@@ -3,7 +3,7 @@
  */
 import { defineSignal, patched, setHandler } from '@temporalio/workflow';
 import { JOB_STEP } from '../job/compile.js';
-import { guardedTool, toolOutcomeOf } from '../job/guarded-tool.js';
+import { guardedTool, quotaText, toolOutcomeOf } from '../job/guarded-tool.js';
 import type { StepFailure } from '../plan/attempt.js';
 import { TOOL_WAIT_WORDS, type ToolWait } from '../plan/tool-wait.js';
 import { DEFAULT_BREAKER_LIMITS } from '../workstream/breaker.js';
@@ -68,6 +68,3 @@ export class JobTool {
 
 const textOf = ({ tool, why, until }: ToolWait): string =>
   `waits for tool "${tool}": ${TOOL_WAIT_WORDS[why]}${until === null ? '' : `, tried again at ${new Date(until).toISOString()}`}`;
-
-const quotaText = (tool: string): string =>
-  `the quota of tool "${tool}" is used up, and it is not started any more; when it is there again: planwright breaker reset ${tool} --reason …`;

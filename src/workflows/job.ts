@@ -29,6 +29,7 @@ import {
   type EscalationReason,
   type EscalationRule,
 } from '../job/escalation.js';
+import { guardOf, quotaText } from '../job/guarded-tool.js';
 import { PRIORITIES, type FinalJobState, type JobState } from '../job/job.js';
 import type { JobNews } from '../job/queue.js';
 import type { StepFailure } from '../plan/attempt.js';
@@ -57,6 +58,8 @@ import { JobTool, type ToolTurn } from './job-tool.js';
 
 /** So long a job trusts that who submitted it asks for its place. It asks itself then, in case that one died on the way. */
 const ANNOUNCED_MS = 10 * 60_000;
+/** Longer by up to this for each job submitted with it: thousands that ask at once keep the server from all else, the queue from its next execution. */
+const ANNOUNCED_EACH_MS = 3_000;
 /** So long a job waits that found no room in its queue. */
 const ASK_LATER_MS = 10 * 60_000;
 
@@ -107,8 +110,8 @@ class JobKeeper {
   #cancel: Required<CancelRequest> | null = null;
   #news: Turn | null = null;
   #asksAgain = false;
-  /** That another asks for its place: the first time only. */
-  #trusts: boolean;
+  /** How long it trusts that another asks for its place: the first time only. */
+  #trustedMs = 0;
   /** It asked itself: what the queue forgot of it before, it may know again. */
   #hasAsked = false;
   #foundNoRoom = false;
@@ -120,7 +123,8 @@ class JobKeeper {
   constructor(input: JobInput) {
     this.#input = input;
     this.#runs = input.runsBefore;
-    this.#trusts = input.isAnnounced === true;
+    if (input.isAnnounced === true)
+      this.#trustedMs = ANNOUNCED_MS + Math.random() * ANNOUNCED_EACH_MS * (input.announcedWith ?? 0);
     this.#state = input.dependsOn.length === 0 ? 'queued' : 'waiting';
     this.#changes.push({ at: input.queuedAt, state: this.#state, reason: null });
     this.#tool = new JobTool(input);
@@ -208,10 +212,10 @@ class JobKeeper {
   /** Asks for a place and waits until there is one, or another reason to go on. */
   async #turn(): Promise<Turn | null> {
     const isOver = (): boolean => this.#news !== null || this.#cancel !== null || this.#asksAgain;
-    const trusts = this.#trusts;
-    this.#trusts = false;
+    const trustedMs = this.#trustedMs;
+    this.#trustedMs = 0;
     // The queue may have been quicker than the job's own beginning.
-    if (!isOver() && !(trusts && (await condition(isOver, ANNOUNCED_MS)))) {
+    if (!isOver() && !(trustedMs > 0 && (await condition(isOver, trustedMs)))) {
       this.#hasAsked = true;
       await this.#queue.ask(this.#runs > this.#input.runsBefore);
       await condition(isOver);
@@ -247,6 +251,7 @@ class JobKeeper {
         this.#cancel === null ? 'its run was canceled' : canceledBy(this.#cancel),
       );
     }
+    if (ending.message === quotaText(job.tool)) return this.#withoutTool(ending.message);
     const reason: EscalationReason = ending.isTimeout ? 'timeout' : 'failure';
     const rule = ruleOf(job, rules);
     const tool = escalationTarget(rule, reason, ending.retries);
@@ -287,6 +292,7 @@ class JobKeeper {
       retry: retriesBeforeEscalation(job, retry, rules),
       priority,
       runsBefore: this.#runs - 1,
+      guard: guardOf(this.#input),
     });
     const input: RunInput = {
       origin: {

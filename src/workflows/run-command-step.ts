@@ -75,8 +75,15 @@ export function runCommandStep(step: Step, around: Surroundings): Promise<Outcom
   if (filled.kind === 'impossible') {
     return Promise.resolve(failedBy({ reason: 'not-started', message: filled.message }));
   }
-  const { runCommand } = proxyActivities<Activities>(stepActivity(step, around));
+  const { runCommand } = proxyActivities<Activities>(commandActivity(step, filled.work, around));
   return runCommand(taskOf(step, withLeases(filled.work, around), around)).then(succeededBy, commandOutcome);
+}
+
+/** A job whose tool is out of order is started again and again until it is back; the activity counts its tries itself. */
+function commandActivity(step: Step, { job }: CommandWork, around: Surroundings): ActivityOptions {
+  const activity = stepActivity(step, around);
+  if (job?.guard === undefined) return activity;
+  return { ...activity, retry: { ...activity.retry, maximumAttempts: Infinity } };
 }
 
 /** How a step's activity is called: it ends its work by its own clock, and is retried by the step's policy. */

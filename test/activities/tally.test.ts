@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { CommandHeartbeat } from '../../src/activities/api.js';
-import { tally, withLossesCounted } from '../../src/activities/tally.js';
+import { FREE_STARTS, freeStarts, tally, withLossesCounted } from '../../src/activities/tally.js';
 import type { Attempt } from '../../src/plan/attempt.js';
 
 const failed = (number: number, tail = ''): Attempt => ({
@@ -39,6 +39,14 @@ test('what ended or was given back was not lost', () => {
     losses: 0,
     known: [1, 2],
   });
+});
+
+test('a job whose tool is out of order may wait for it as often as that takes', () => {
+  const waited = tally(104, { ...beat(1, 101, [failed(1)]), gated: 100 }, []);
+  expect(waited).toMatchObject({ endings: 1, excused: 101, gated: 100, losses: 1 });
+  expect(freeStarts(waited)).toBe(2);
+  expect(freeStarts(waited)).toBeLessThan(FREE_STARTS);
+  expect(freeStarts(withLossesCounted(waited, 9, [], null, 1))).toBe(1);
 });
 
 test('an ending that only the disk remembers counts, and brings its whole tail', () => {

@@ -166,6 +166,43 @@ test('a job whose tool is held by hand waits for it, says so, and runs when it i
   expect(read('painted')).toContain('Paint the door.');
 });
 
+test('each further try of a job asks whether its tool may be used, and waits until it may', async () => {
+  const q = on('gate');
+  const script =
+    '[ -e failed ] && exit 0; until [ -e gates/fail ]; do sleep 0.05; done; touch failed; exit 1';
+  writeFileSync(
+    join(shop.folder, 'gate-tool.yaml'),
+    `tools:\n  wobbly: { executable: sh, args: ["-c", "${script}", "{promptFile}"], prompt: file }\n`,
+  );
+  const over = {
+    tool: 'wobbly',
+    instructions: 'Stand.',
+    env: undefined,
+    command: undefined,
+    paths: undefined,
+  };
+  const file = q.file('stand', '', { ...over, metadata: { retry_policy: 'retry_same', max_retries: 1 } });
+  const submitted = await q.run('submit', file, '--config', 'gate-tool.yaml', '--retry', 'immediate');
+  expect(submitted, submitted.err).toMatchObject({ code: 0 });
+  await q.run('workers', '--detach');
+  await q.becomes('stand', 'running');
+  await shop.run('breaker', 'open', 'wobbly', '--reason', 'it wobbles');
+  shop.release('fail');
+  await vi.waitFor(
+    async () =>
+      expect((await shop.run('breaker', 'show', 'wobbly', '--json')).out).toContain('"step_id": "job"'),
+    { timeout: 60_000, interval: 200 },
+  );
+  await q.becomes('stand', 'retry');
+  const log = (attempt: number): boolean =>
+    existsSync(join(shop.folder, `logs/ws-demo/stand.attempt-${attempt}.log`));
+  expect([log(1), log(2)]).toEqual([true, false]);
+  await shop.run('breaker', 'reset', 'wobbly', '--reason', 'mended');
+  expect((await q.run('wait', 'stand')).code).toBe(0);
+  expect(await q.status('stand')).toMatchObject({ status: 'completed', retry_count: 1 });
+  expect([log(1), log(2)]).toEqual([true, true]);
+});
+
 test('whoever submits may be killed while it does: submitting again loses no job and doubles none', async () => {
   const q = on('killed');
   const ids = Array.from({ length: 40 }, (_, at) => `job-${at}`);

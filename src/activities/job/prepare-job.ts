@@ -18,6 +18,7 @@ export function prepareJob(task: CommandTask, call: JobCall, workerEnv: NodeJS.P
   const { root, work } = task;
   try {
     openFolder(resolve(root, call.folder));
+    for (const path of [call.logFile, call.errorReport]) assertNoFolder(resolve(root, path));
     const prompt = call.prompt === null ? '' : writePrompt(root, work, call.prompt);
     const fill = (text: string): string => text.replaceAll('{root}', root);
     const args = work.args.map((arg, at) =>
@@ -51,6 +52,11 @@ function openFolder(folder: string): void {
     const said = error instanceof Error ? error.message : String(error);
     throw new Error(`the folder of its log ${quote(folder)} cannot be written: ${said}`, { cause: error });
   }
+}
+
+function assertNoFolder(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
+    throw new Error(`its log or report cannot be written: ${quote(path)} is a folder`);
 }
 
 const MAX_PROMPT_BYTES = 4 * 1024 * 1024;

@@ -48,6 +48,11 @@ export interface Submitted {
   readonly dependsOn: readonly string[];
 }
 
+/** As one of so many. */
+interface SubmittedWith extends SubmitOptions {
+  readonly together: number;
+}
+
 const START_MS = 30_000;
 /** Starts on their way at once: the server has one database. */
 const AT_ONCE = 32;
@@ -88,14 +93,10 @@ export async function submitJobs(
     const lane = async (): Promise<void> => {
       for (let at = next++; at < to; at = next++) {
         const job = jobs[at]!;
-        const { answer, ask } = await submitOne(
-          link,
-          client,
-          job,
-          now + at,
-          before.get(job.input.job.id),
-          options,
-        );
+        const { answer, ask } = await submitOne(link, client, job, now + at, before.get(job.input.job.id), {
+          ...options,
+          together: jobs.length,
+        });
         answers[at] = answer;
         if (ask !== null) asks.push(ask);
       }
@@ -165,7 +166,7 @@ async function submitOne(
   prepared: PreparedJob,
   queuedAt: number,
   before: KnownJob | undefined,
-  options: SubmitOptions,
+  options: SubmittedWith,
 ): Promise<Started> {
   const { job, priority, dependsOn, queue } = prepared.input;
   const answer = (how: Submitted['how'], execution: string | null, since = queuedAt): Started => ({
@@ -219,7 +220,7 @@ async function start(
   { input, hash }: PreparedJob,
   queuedAt: number,
   runsBefore: number,
-  { actor }: SubmitOptions,
+  { actor, together }: SubmittedWith,
   isAgain = false,
 ): Promise<string | null> {
   const { queue, job, priority, dependsOn } = input;
@@ -228,6 +229,7 @@ async function start(
     queuedAt,
     runsBefore,
     isAnnounced: true,
+    announcedWith: together,
     actor: actor ?? currentActor(),
     engineVersion: packageVersion(),
   };
