@@ -80,14 +80,17 @@ async function toTheEnd(world: World, link: Link, runId: string): Promise<void> 
 function resultLines(world: World, result: JobResult): string[] {
   const paint = paintOf(world);
   const { success, error, duration_s: took } = result;
+  const after = `after ${seconds(took * 1000)}`;
   const verdict = success
-    ? paint.green(`${paint.marks.succeeded} succeeded`)
-    : paint.red(`${paint.marks.failed} ${error === null ? 'canceled' : `failed: ${oneLine(error)}`}`);
+    ? `${paint.green(`${paint.marks.succeeded} succeeded`)} ${paint.dim(after)}`
+    : paint.red(
+        `${paint.marks.failed} ${error === null ? `canceled ${after}` : `failed ${after}: ${oneLine(error)}`}`,
+      );
   const tests = result.test_results;
   return [
     ...outputLines(result.stdout, paint.dim(`${paint.marks.gutter} `)),
     ...(success ? [] : outputLines(result.stderr, paint.red(`${paint.marks.gutter} `))),
-    `${verdict} ${paint.dim(`after ${seconds(took * 1000)}`)}`,
+    verdict,
     ...(tests === null
       ? []
       : [

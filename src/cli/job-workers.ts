@@ -46,6 +46,9 @@ export async function runWorkers(world: World, flags: WorkersFlags): Promise<Exi
       leaving.abort();
     });
     const progress = openProgress(world, { queue, json });
+    progress.say(
+      `${plural(count, 'worker')} started for the queue "${queue}"; Ctrl-C stops them, and with --detach they go on by themselves`,
+    );
     try {
       while (!leaving.signal.aborted) {
         progress.take(await queueStats(link, queue));

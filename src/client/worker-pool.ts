@@ -147,9 +147,15 @@ function workerOf(
     heartbeat_at: heardAt === null ? null : rfc3339(heardAt),
     heartbeat_age_sec: age === null ? null : Math.round(age / 1000),
     healthy: !isGone && age !== null && age <= UNHEALTHY_MS,
-    slots: steps.length === 0 ? null : { used, free: Math.max(0, ...steps.map(({ free }) => free)) },
+    slots: steps.length === 0 ? null : slotsOf(used, Math.max(0, ...steps.map(({ free }) => free)), items),
     works_on: items,
   };
+}
+
+/** What it works at is known at once; that a slot is in use it tells with its next heartbeat. */
+function slotsOf(told: number, free: number, items: readonly WorkItem[]): PooledWorker['slots'] {
+  const used = Math.max(told, items.length);
+  return { used, free: Math.max(0, told + free - used) };
 }
 
 const lostWorker = (identity: string, items: readonly WorkItem[]): PooledWorker => ({

@@ -36,7 +36,7 @@ describe('run', () => {
   test('ends with the code of the job, and leaves its log and report', async () => {
     const answer = await shop.run('job', 'run', file('run-3', 'echo out; echo err >&2; exit 3'));
     expect(answer.code).toBe(3);
-    expect(answer.out).toContain('failed: exit code 3');
+    expect(answer.out).toMatch(/^✖ failed after [\d.]+ m?s: exit code 3$/m);
     expect(read('logs/run-3.log')).toMatch(
       /^job +run-3\n[^]*--- stdout ---\nout\n\n--- stderr ---\nerr\n\n--- exit code 3 ---\n/,
     );
@@ -134,6 +134,24 @@ describe('bad input is 2, and nothing is queued:', () => {
     expect((await json<{ queue: object }>('job', 'stats', '--queue', 'many')).queue).toMatchObject({
       total: 0,
     });
+  });
+
+  test.each(['log_file', 'error_report'])('a folder where its %s belongs', async (field) => {
+    mkdirSync(join(shop.folder, 'taken.log'), { recursive: true });
+    const paths = {
+      ...{ repo_root: '.', working_dir: '.', log_file: 'logs/free.log', error_report: 'logs/free.json' },
+      [field]: 'taken.log',
+    };
+    const path = file('taken', 'touch taken-ran', { paths });
+    for (const argv of [
+      ['run', path],
+      ['submit', path, '--queue', 'taken'],
+    ]) {
+      const answer = await shop.run('job', ...argv);
+      expect(answer.code).toBe(2);
+      expect(answer.err).toContain(`"paths.${field}" is "taken.log", and that is a folder`);
+    }
+    expect(existsSync(join(shop.folder, 'taken-ran'))).toBe(false);
   });
 
   test('a pipe that nobody writes to, and a link that leads to itself', async () => {

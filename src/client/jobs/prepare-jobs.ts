@@ -194,12 +194,31 @@ export function assertFolders(jobs: readonly PreparedJob[]): void {
     const missing = [root, folder].find(
       (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true,
     );
-    if (missing === undefined) continue;
+    if (missing === undefined) {
+      assertFiles(root, job, file);
+      continue;
+    }
     const field = missing === root ? 'paths.repo_root' : 'paths.working_dir';
     throw new PlanwrightError(
       'bad-request',
       `${file}: job ${quote(job.id)} cannot run: "${field}" is ${quote(missing)}, and there is no such folder`,
       ['say where it is to run: --root <repository>'],
+    );
+  }
+}
+
+/** What a job leaves behind are files. */
+function assertFiles(root: string, { id, paths }: Job, file: string): void {
+  const named = [
+    ['paths.log_file', paths.logFile],
+    ['paths.error_report', paths.errorReport],
+  ] as const;
+  for (const [field, path] of named) {
+    if (statSync(resolve(root, path), { throwIfNoEntry: false })?.isDirectory() !== true) continue;
+    throw new PlanwrightError(
+      'bad-request',
+      `${file}: job ${quote(id)} cannot run: "${field}" is ${quote(path)}, and that is a folder`,
+      [`name a file in it: ${quote(`${path}/${id}.log`)}`],
     );
   }
 }
