@@ -10,8 +10,8 @@ const MAX_TEXT = 1_000;
 const MAX_ITEMS = 20;
 
 /** Returns what an attempt cost; null when its tool did not say. */
-export const usdOf = ({ calls }: WorkstreamEnded): number | null =>
-  calls.reduce<number | null>((sum, { cost }) => sumOf(sum, cost.usd), null);
+export const usdOf = ({ calls, lostUsd }: WorkstreamEnded): number | null =>
+  calls.reduce<number | null>((sum, { cost }) => sumOf(sum, cost.usd), lostUsd ?? null);
 
 export const sumOf = (one: number | null, other: number | null): number | null =>
   one === null ? other : other === null ? one : one + other;

@@ -126,6 +126,12 @@ export type WorkstreamTrouble =
       /** Steps at work at the same time: it may have been one of them. */
       readonly together?: readonly string[];
     }
+  /** The work tree of another was removed, and it was this one: `alone`: nobody else was at work; `log`: its output speaks of it. */
+  | {
+      readonly reason: 'neighbour-harmed';
+      readonly harmed: readonly { readonly step: string; readonly detail: string }[];
+      readonly proof: 'alone' | 'log';
+    }
   | { readonly reason: 'tool-failed'; readonly meaning: ExitMeaning; readonly detail: string }
   /** Its calls cost more than was left: the one that did was ended, or another is not begun. */
   | { readonly reason: 'over-budget'; readonly spentUsd: number; readonly maxUsd: number }
@@ -167,6 +173,8 @@ export interface WorkstreamEnded {
   readonly startedFrom: string | null;
   /** What attempts left that were lost with their worker, kept as evidence. */
   readonly lost: readonly PatchSummary[];
+  /** What calls cost in starts whose work tree was removed; left out: there were none, or they did not say. */
+  readonly lostUsd?: number;
   /** What is to be known and stopped nothing. */
   readonly notes: readonly string[];
   readonly startedAt: number;

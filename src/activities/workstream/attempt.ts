@@ -19,12 +19,14 @@ import { covers } from '../../workstream/scope.js';
 import { promptToGoOn, promptWithErrors } from '../../workstream/tool/command-for.js';
 import type { CheckResult, CheckTask, ToolCall, WorkstreamTask, WorkstreamTrouble } from './api.js';
 import { layEarlier, type EarlierWork } from './earlier-work.js';
-import { findBreach, replacedBreach, startGuard, type Guard } from './guard.js';
+import { noteWindow, stepsOf } from './at-work.js';
+import { findBreach, startGuard, type Guard } from './guard.js';
 import type { CheckpointKeeper } from './keep-checkpoints.js';
+import { lossesBeside, lossText, type TreeLoss, type TreeWatch } from './lost-trees.js';
 import { recordPatch, type Recorded } from './patch-records.js';
 import { bringBack, runCheck } from './run-checks.js';
 import { endText, startLine, type Bench } from './start-line.js';
-import { callTool } from './tool-call.js';
+import { callTool, logsOf } from './tool-call.js';
 import { checkEnvironment, type ToolEnvironment } from './tool-environment.js';
 import { allEnded } from '../../os/all-ended.js';
 
@@ -36,10 +38,12 @@ export interface Findings {
   readonly calls: ToolCall[];
   readonly checks: CheckResult[];
   readonly notes: string[];
+  /** What starts cost whose work tree was removed; null: nothing that is known. */
+  lostUsd: number | null;
 }
 
 export const newFindings = (): Findings => ({
-  ...{ recorded: null, refusals: [], fix: NEW_FIX_STATE, calls: [], checks: [], notes: [] },
+  ...{ recorded: null, refusals: [], fix: NEW_FIX_STATE, calls: [], checks: [], notes: [], lostUsd: null },
 });
 
 /** Tells what it is at. */
@@ -57,6 +61,8 @@ export class AttemptAtWork {
   #guard: Guard | null = null;
   /** Nothing has run in the work tree since it was captured. */
   #isStill = false;
+  /** Moments of losses beside it that were told already. */
+  readonly #toldLosses = new Set<number>();
 
   constructor(
     private readonly bench: Bench,
@@ -66,6 +72,7 @@ export class AttemptAtWork {
     private readonly environment: ToolEnvironment,
     private readonly found: Findings,
     private readonly stage: Stage,
+    private readonly watch: TreeWatch,
     /** Begun before the work tree was there; null: what sets it up comes first. */
     private readonly guarding: Promise<Guard> | null,
     /** Null: what the tool writes is not kept for a start that goes on, and nothing is gone on from. */
@@ -94,8 +101,11 @@ export class AttemptAtWork {
       const failed = await this.#call(prompt, round, round === 1 && laid.length > 0);
       if (failed !== null) return failed;
       const verdict = await this.#check(round);
-      if (verdict.kind === 'trouble') return verdict.trouble;
-      if (verdict.kind === 'good') return null;
+      if (verdict.kind !== 'fix') {
+        // Checks run what the tool wrote: it may do then what it left while it was watched.
+        const harm = verdict.ran && this.watch.loss === null ? await this.#harm() : null;
+        return harm ?? (verdict.kind === 'trouble' ? verdict.trouble : null);
+      }
       const spent = this.#overBudget();
       if (spent !== null) return spent;
       prompt = promptWithErrors(task.work.prompt, verdict.errors);
@@ -110,7 +120,7 @@ export class AttemptAtWork {
   }
 
   get #spent(): number {
-    return this.found.calls.reduce((sum, { cost }) => sum + (cost.usd ?? 0), 0);
+    return this.found.calls.reduce((sum, { cost }) => sum + (cost.usd ?? 0), this.found.lostUsd ?? 0);
   }
 
   async #setUp(): Promise<WorkstreamTrouble | null> {
@@ -120,7 +130,10 @@ export class AttemptAtWork {
       const { attempt } = await startLine(this.bench, {
         ...{ command: line, args: [], shell: true, cwd, environment: this.#checkEnv, env: {}, number: 1 },
         timeoutSec: this.task.checkTimeoutSec,
+        stop: this.watch.gone,
       });
+      const lost = await this.#lost();
+      if (lost !== null) return lost;
       if (attempt.end.kind !== 'succeeded')
         return { reason: 'setup-failed', detail: `"${line}": ${endText(attempt)}` };
     }
@@ -159,19 +172,18 @@ export class AttemptAtWork {
       environment,
       maxUsd: maxUsd === undefined ? null : maxUsd - this.#spent,
       goesOn,
+      gone: this.watch.gone,
     }).finally(() => this.keeper?.rest());
-    found.calls.push(call);
-    const { home } = this.bench.world;
-    const replaced = await replacedBreach(home, this.repository, this.worktree, this.#guard!);
-    if (replaced !== null) return replaced;
+    const lost = await this.#lost();
+    // Nothing is said against a tool whose files went from under it.
+    found.calls.push(lost === null ? call : { ...call, meaning: 'worked' });
+    if (lost !== null) return lost;
     this.stage('capture');
     // Side by side: neither changes what the other looks at.
-    const [breach, lost] = await allEnded([
-      findBreach(home, this.repository, this.worktree, this.#guard!),
-      this.capture(`${this.task.attempt}.${round}`),
-    ]);
-    if (lost !== null) return breach ?? lost;
-    if (breach !== null) return breach;
+    const [harm, uncaptured] = await allEnded([this.#harm(), this.capture(`${this.task.attempt}.${round}`)]);
+    const late = await this.#lost();
+    if (late !== null) return late;
+    if (harm !== null || uncaptured !== null) return harm ?? uncaptured;
     if (call.isOverBudget === true) return this.#overBudget();
     if (call.meaning !== 'worked')
       return { reason: 'tool-failed', meaning: call.meaning, detail: call.failure ?? endText(call.attempt) };
@@ -180,6 +192,42 @@ export class AttemptAtWork {
     if (found.refusals.length === 0) return null;
     const refusals = found.refusals.slice(0, MAX_REFUSALS);
     return { reason: 'refused-patch', refusals, omitted: found.refusals.length - refusals.length };
+  }
+
+  /** Says that its own work tree is gone, or null. What was captured of it while it went is no patch. */
+  async #lost(): Promise<WorkstreamTrouble | null> {
+    const loss = await this.watch.look();
+    if (loss === null) return null;
+    this.found.recorded = null;
+    const { home } = this.bench.world;
+    await noteWindow(home, this.repository, this.worktree, this.#guard?.since ?? loss.from);
+    return { reason: 'worktree-replaced', detail: loss.detail, together: stepsOf(loss.suspects) };
+  }
+
+  /** Says what was done to anything else while it worked, or null. */
+  async #harm(): Promise<WorkstreamTrouble | null> {
+    const { home } = this.bench.world;
+    const guard = this.#guard!;
+    const breach = await findBreach(home, this.repository, this.worktree, guard);
+    const attempts = [...this.found.calls, ...this.found.checks].map(({ attempt }) => attempt);
+    const logs = attempts.flatMap((attempt) =>
+      Object.values(logsOf(this.bench, attempt)).flatMap((log) => log ?? []),
+    );
+    const beside = await lossesBeside(home, this.repository, this.worktree, guard.since, logs);
+    const proven = beside.filter(({ proof }) => proof !== null);
+    for (const { loss } of beside.filter(({ proof }) => proof === null)) this.#tellOf(loss);
+    const [first] = proven;
+    if (breach !== null || first === undefined) return breach;
+    const harmed = proven.map(({ loss: { step, detail } }) => ({ step, detail }));
+    return { reason: 'neighbour-harmed', harmed, proof: first.proof! };
+  }
+
+  #tellOf(loss: TreeLoss): void {
+    if (this.#toldLosses.has(loss.to)) return;
+    this.#toldLosses.add(loss.to);
+    this.found.notes.push(
+      `while it worked ${loss.step} lost its work tree, and it may have been this one: ${lossText(loss)}`,
+    );
   }
 
   /** Captures the work tree as it is. Returns why that failed, or null. */
@@ -202,13 +250,17 @@ export class AttemptAtWork {
   async #check(round: number): Promise<Verdict> {
     const { task, found, worktree } = this;
     const { patch } = found.recorded!;
+    let ran = false;
     for (const step of ['static', 'runtime'] as const) {
       const checks = checksOf(task, step);
       const errors: CheckError[] = [];
       for (const check of checks) {
         this.stage(`check ${check.name}, round ${round}`);
         this.#isStill = false;
-        const result = await runCheck(this.bench, worktree, check, round, this.#checkEnv);
+        ran = true;
+        const result = await runCheck(this.bench, worktree, check, round, this.#checkEnv, this.watch.gone);
+        const lost = await this.#lost();
+        if (lost !== null) return { kind: 'trouble', trouble: lost, ran };
         found.checks.push(result);
         if (check.blocking) errors.push(...result.errors);
         else if (result.result !== 'passed')
@@ -227,19 +279,21 @@ export class AttemptAtWork {
       const gaveUp = move.kind === 'give-up' ? move.reason : ({ reason: 'not-fixable', step } as const);
       return {
         kind: 'trouble',
+        ran,
         trouble:
           patch.commit === null
             ? { reason: 'empty-patch', errors }
             : { reason: 'checks-failed', gaveUp, errors },
       };
     }
-    return { kind: 'good' };
+    return { kind: 'good', ran };
   }
 
   /** Removes the work tree, with what is not captured yet kept; one that cannot be captured stays. */
   async close(): Promise<void> {
     const { worktree, found, bench } = this;
     const { recorded } = found;
+    await this.watch.close();
     const file = join(bench.step.directory, 'patches', `${this.task.attempt}.rest.patch`);
     const atSec = Math.floor(Date.now() / 1000);
     try {
@@ -262,9 +316,10 @@ export class AttemptAtWork {
 const MAX_REFUSALS = 50;
 
 type Verdict =
-  | { readonly kind: 'good' }
+  /** `ran`: whether any check was run. */
+  | { readonly kind: 'good'; readonly ran: boolean }
   | { readonly kind: 'fix'; readonly errors: readonly CheckError[] }
-  | { readonly kind: 'trouble'; readonly trouble: WorkstreamTrouble };
+  | { readonly kind: 'trouble'; readonly trouble: WorkstreamTrouble; readonly ran: boolean };
 
 /** Checks of one kind, in order; acceptance tests come last. */
 export function checksOf(task: WorkstreamTask, step: CheckStep): CheckTask[] {

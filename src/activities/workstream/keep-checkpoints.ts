@@ -11,6 +11,7 @@ import { namesIn } from '../../os/paths.js';
 import { writeAtomically } from '../../tools/git/atomic-file.js';
 import { Checkpoints, type Checkpoint } from '../../tools/git/checkpoint.js';
 import { checkpointsFolder } from '../../tools/git/checkpoint-files.js';
+import { isIntact } from '../../tools/git/close-worktree.js';
 import { fileNameOf } from '../../tools/git/names.js';
 import type { OwnWorktree } from '../../tools/git/own-worktree.js';
 import type { Repository } from '../../tools/git/repository.js';
@@ -40,6 +41,7 @@ export class CheckpointKeeper {
   /** Why the last could not be taken; null: it could. */
   trouble: string | null = null;
   #taker: Checkpoints | null = null;
+  #isThere: () => Promise<boolean> = () => Promise.resolve(true);
   #pending: Promise<void> = Promise.resolve();
   #undo: () => void = () => undefined;
 
@@ -57,6 +59,7 @@ export class CheckpointKeeper {
   /** Takes them of this work tree, as soon as it is told to go on. */
   open(worktree: OwnWorktree, isLitter: (path: string) => boolean): void {
     this.#taker = new Checkpoints(worktree, isLitter);
+    this.#isThere = () => isIntact(worktree);
   }
 
   #goOn(waitMs: number): void {
@@ -71,7 +74,8 @@ export class CheckpointKeeper {
   async #take(): Promise<void> {
     try {
       const taken = (await this.#taker?.take()) ?? null;
-      if (taken !== null) await this.#keep(taken);
+      // Of files that were removed with their work tree the one before is the newest.
+      if (taken !== null && (await this.#isThere())) await this.#keep(taken);
       this.trouble = null;
     } catch (error) {
       // Files that come and go while they are read, a full disk, a pack that is too large: the one before stays, the tool goes on.

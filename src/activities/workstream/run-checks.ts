@@ -14,13 +14,18 @@ import type { ToolEnvironment } from './tool-environment.js';
 /** So much of what a check said is told to the tool, and kept. */
 const MAX_SAID = 2_000;
 
-/** Runs one check. */
+/**
+ * Runs one check.
+ *
+ * @param stop - ends it
+ */
 export async function runCheck(
   bench: Bench,
   worktree: Pick<OwnWorktree, 'path'>,
   check: CheckTask,
   round: number,
   environment: ToolEnvironment,
+  stop?: AbortSignal,
 ): Promise<CheckResult> {
   const { name, step, line, timeoutSec, blocking } = check;
   const { attempt } = await startLine(bench, {
@@ -33,6 +38,7 @@ export async function runCheck(
       env: {},
       timeoutSec,
       number: round,
+      ...(stop === undefined ? {} : { stop }),
     },
   });
   const { end } = attempt;

@@ -8,6 +8,7 @@ import { ApplicationFailureCategory } from '@temporalio/common';
 import { readJson, writeJson } from '../../os/json-file.js';
 import { GitFailure } from '../../tools/git/call.js';
 import { openOwnWorktree, type OwnWorktree } from '../../tools/git/own-worktree.js';
+import type { ProcessLock } from '../../tools/git/process-lock.js';
 import { openRepository, type Repository } from '../../tools/git/repository.js';
 import { WorktreeRefused } from '../../tools/git/worktree-refused.js';
 import { shortHash } from '../../workstream/hash.js';
@@ -29,6 +30,15 @@ import { findEarlier } from './earlier-work.js';
 import { startGuard } from './guard.js';
 import { CheckpointKeeper } from './keep-checkpoints.js';
 import { saveLost } from './lost-attempts.js';
+import {
+  apart,
+  lossText,
+  lostStarts,
+  MAX_LOSSES,
+  noteLostStart,
+  TreeWatch,
+  type TreeLoss,
+} from './lost-trees.js';
 import { putTogether } from './put-together.js';
 import { Interrupted, type Bench, type WorkstreamWorld } from './start-line.js';
 import { toolEnvironment } from './tool-environment.js';
@@ -47,7 +57,7 @@ export function runWorkstreamIn(world: WorkstreamWorld): WorkstreamActivities['r
     };
     let at: WorkstreamHeartbeat = { ...told, stage: 'open', since: startedAt };
     const stage = (name: string): void => void (at = { ...told, stage: name, since: Date.now() });
-    const keeping: Keeping = { keeper: null };
+    const keeping: Keeping = { keeper: null, apart: null };
     const beat = (): void => {
       const checkpoint = keeping.keeper?.carried ?? null;
       context.heartbeat(checkpoint === null ? at : { ...at, checkpoint });
@@ -60,14 +70,18 @@ export function runWorkstreamIn(world: WorkstreamWorld): WorkstreamActivities['r
       throw asTold(error);
     } finally {
       await keeping.keeper?.close();
+      await keeping.apart?.release();
       clearInterval(beats);
     }
   };
 }
 
-/** The checkpoints of a start, once it is known that it takes any. */
+/** What a start lets go of at its end. */
 interface Keeping {
+  /** Its checkpoints, once it is known that it takes any. */
   keeper: CheckpointKeeper | null;
+  /** Held by one that is begun again after its work tree was removed. */
+  apart: ProcessLock | null;
 }
 
 async function run(
@@ -88,8 +102,16 @@ async function run(
 
   const repository = await openRepository(task.root);
   stage('look for lost attempts');
-  const saved = await saveLost(bench, repository, litterOf(task.tool));
+  const before = lostStarts(step, task.attempt);
+  const saved = [
+    ...before.flatMap((start) => start.saved),
+    ...(await saveLost(bench, repository, litterOf(task.tool))),
+  ];
   const lost = saved.map(({ patch }) => patch);
+  if (before.length > 0) {
+    stage('wait for others that are begun again');
+    keeping.apart = await apart(repository, () => context.cancellationSignal.aborted || world.ending.aborted);
+  }
   const { checkpointSec } = task;
   const start = context.info.attempt;
   const earlier =
@@ -102,6 +124,10 @@ async function run(
       : new CheckpointKeeper(repository, task, start, world.host, checkpointSec, earlier?.carried ?? null);
   keeping.keeper = keeper;
   const found = newFindings();
+  for (const { loss, usd } of before) {
+    found.notes.push(`begun again, as its work tree was removed: ${lossText(loss)}`);
+    found.lostUsd = usd === null ? found.lostUsd : (found.lostUsd ?? 0) + usd;
+  }
   // What is to be set up first may change what is guarded.
   const guarding = task.setup.length > 0 ? null : startGuard(world.home, repository);
   guarding?.catch(() => undefined); // it is asked when there is a work tree
@@ -114,7 +140,8 @@ async function run(
   if ('reason' in opened) return ended(opened, null);
   const { worktree, environment } = opened;
   found.notes.push(...opened.notes);
-  const means = [guarding, keeper, earlier] as const;
+  const watch = new TreeWatch(world.home, repository, worktree, before.length);
+  const means = [watch, guarding, keeper, earlier] as const;
   const work = new AttemptAtWork(bench, repository, worktree, task, environment, found, stage, ...means);
   let trouble: WorkstreamTrouble | null;
   try {
@@ -127,6 +154,19 @@ async function run(
     trouble = { reason: 'canceled' };
     await keeper?.close();
     await work.capture(`${task.attempt}.canceled`);
+  } finally {
+    await watch.close();
+  }
+  const { loss } = watch;
+  if (loss !== null && trouble?.reason === 'worktree-replaced' && isNotItsFault(loss)) {
+    await keeper?.close();
+    const kept = await saveLost(bench, repository, litterOf(task.tool));
+    const usd = found.calls.reduce<number | null>(
+      (sum, { cost }) => (cost.usd === null ? sum : (sum ?? 0) + cost.usd),
+      null,
+    );
+    noteLostStart(step, task.attempt, { loss, saved: kept, usd });
+    throw new TreeLost(loss);
   }
   stage('close');
   if (keeper !== null && keeper.trouble !== null)
@@ -138,6 +178,16 @@ async function run(
   rmSync(result, { force: true }); // a canceled attempt has no result that could be wanted again
   throw new CancelledFailure('CANCELLED', [end]);
 }
+
+/** An attempt whose work tree was removed while others were at work: it is begun again. */
+class TreeLost extends Error {
+  override readonly name = 'TreeLost';
+  constructor(loss: TreeLoss) {
+    super(`its work tree was removed, and it is begun again: ${lossText(loss)}`);
+  }
+}
+
+const isNotItsFault = ({ suspects, nth }: TreeLoss): boolean => suspects.length > 0 && nth < MAX_LOSSES;
 
 interface Opened {
   readonly worktree: OwnWorktree;
@@ -198,6 +248,7 @@ function endedOf(
         : `nothing was changed${(recorded?.summary.leftOut ?? 0) > 0 ? ' but files that git ignores' : ''}; ${tests.length} tests passed`;
   return {
     ...{ outcome, trouble, text, fix, calls, checks, notes, startedAt, endedAt: Date.now() },
+    ...(found.lostUsd === null ? {} : { lostUsd: found.lostUsd }),
     patch: recorded?.summary ?? null,
     ledger: isPatch ? ledgerOf(task, recorded.summary.id, outcome, text) : null,
     validation: isPatch
@@ -211,6 +262,7 @@ const QUARANTINES: ReadonlySet<WorkstreamTrouble['reason']> = new Set([
   'refused-patch',
   'shared-state-changed',
   'worktree-replaced',
+  'neighbour-harmed',
 ]);
 
 function outcomeOf(trouble: WorkstreamTrouble | null, isPatch: boolean): WorkstreamEnded['outcome'] {
@@ -265,6 +317,7 @@ function asTold(error: unknown): unknown {
     });
   if (error instanceof MachineTrouble) return again('MachineTrouble', error.message);
   if (error instanceof GitFailure) return again('GitFailure', error.message);
+  if (error instanceof TreeLost) return again('WorkTreeLost', error.message);
   if (!(error instanceof Interrupted)) return error;
   const { cancellationSignal } = Context.current();
   if (cancellationSignal.aborted && stopOf(cancellationSignal) === 'canceled')

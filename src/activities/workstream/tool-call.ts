@@ -27,6 +27,8 @@ export interface CallRequest {
   readonly maxUsd: number | null;
   /** It goes on with what a call wrote that was lost. */
   readonly goesOn: boolean;
+  /** Ends it: its work tree is not there any more. */
+  readonly gone: AbortSignal;
 }
 
 /** Standard input of our commands is empty: a shell that becomes the tool opens the prompt as its own. */
@@ -38,7 +40,7 @@ const MAX_FAILURE = 300;
 
 /** Calls the tool once. What it says of its work is kept in its log and believed in nothing. */
 export async function callTool(bench: Bench, worktree: OwnWorktree, request: CallRequest): Promise<ToolCall> {
-  const { tool, prompt, files, timeoutSec, round, environment, maxUsd, goesOn } = request;
+  const { tool, prompt, files, timeoutSec, round, environment, maxUsd, goesOn, gone } = request;
   const { path: root, scratch } = worktree;
   const command = commandFor(tool, { prompt, files, root, scratch, timeoutSec });
   const stdin = command.stdin === null ? null : command.env['PLANWRIGHT_PROMPT_FILE']!;
@@ -64,16 +66,17 @@ export async function callTool(bench: Bench, worktree: OwnWorktree, request: Cal
       timeoutSec: command.timeoutSec,
       number: round,
     },
-    stop: purse.spent,
+    stop: AbortSignal.any([purse.spent, gone]),
   }).finally(() => purse.close());
   const { attempt } = ended;
-  const isOverBudget = attempt.end.kind === 'canceled';
+  const isEnded = attempt.end.kind === 'canceled';
+  const isOverBudget = isEnded && purse.spent.aborted;
   const { stdout, stderr } = logsOf(bench, attempt);
   const said = stdout === null || stderr === null ? '' : `${tailOf(stderr, '')}\n${tailOf('', stdout)}`;
   return {
     ...{ tool: tool.name, round, attempt },
     // That we ended it says nothing against the tool.
-    meaning: isOverBudget ? 'worked' : meaningOf(tool, toolEnd(attempt), said),
+    meaning: isEnded ? 'worked' : meaningOf(tool, toolEnd(attempt), said),
     failure: failureSaid(tool, said)?.split('\n')[0]?.slice(0, MAX_FAILURE) ?? null,
     cost: readCost(tool, stdout === null ? '' : lastText(stdout)),
     ...(isOverBudget ? { isOverBudget } : {}),

@@ -31,6 +31,15 @@ export function troubleText(trouble: WorkstreamTrouble): string {
     }
     case 'worktree-replaced':
       return `the work tree was tampered with: ${trouble.detail}${suspects(trouble.together ?? [])}`;
+    case 'neighbour-harmed': {
+      const { harmed, proof } = trouble;
+      const what = harmed.map(({ step, detail }) => `the work tree of ${step}: ${detail}`).join('; ');
+      const why =
+        proof === 'alone'
+          ? 'nothing else but the two was at work then'
+          : 'its output speaks of that work tree';
+      return `while it worked, ${what}; ${why}`;
+    }
     case 'tool-failed':
       return `the tool ${trouble.meaning === 'quota' ? 'has used up its quota' : 'failed'}: ${trouble.detail}`;
     case 'over-budget':

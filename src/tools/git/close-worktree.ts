@@ -1,10 +1,11 @@
 /**
  * Removing work trees of ours: never one with something in it that was not captured.
  */
-import { lstat, mkdir, rename } from 'node:fs/promises';
+import { lstat, mkdir, rename, writeFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
-import { namesIn } from '../../os/paths.js';
+import type { Stats } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { exists, namesIn } from '../../os/paths.js';
 import { lifeOf } from '../../os/process-identity.mjs';
 import { capturePatch, evidenceRef, patchRef, type CapturedPatch } from './capture-patch.js';
 import { treeOfCommit } from './commit-facts.js';
@@ -85,12 +86,30 @@ async function freeId(repository: Repository, id: string): Promise<string> {
 /** Says whether the directory is still the one that was made: one that was replaced holds files of somebody else. */
 export async function isIntact({ path, note }: OwnWorktree): Promise<boolean> {
   try {
-    const stats = await lstat(path);
-    return stats.isDirectory() && stats.ino === note.inode;
+    return isTheOne(note, await lstat(path));
   } catch {
     return false;
   }
 }
+
+/** The number of one that was removed is soon given to another: when it was made tells them apart. */
+const isTheOne = ({ inode, bornMs }: WorktreeNote, stats: Stats): boolean =>
+  stats.isDirectory() && stats.ino === inode && (bornMs === undefined || stats.birthtimeMs === bornMs);
+
+/** Returns where a work tree is that was moved away within its folder; null: it cannot be found. */
+export async function placeOf({ path, note }: OwnWorktree): Promise<string | null> {
+  const folder = dirname(path);
+  for (const name of await namesIn(folder)) {
+    const stats = await lstat(join(folder, name)).catch(() => null);
+    if (stats !== null && isTheOne(note, stats)) return join(folder, name);
+  }
+  return null;
+}
+
+const closingFile = (folder: string, id: string): string => join(ownFolder(folder, id), 'closing');
+
+/** Says whether a work tree is being removed by us. */
+export const isClosing = (folder: string, id: string): Promise<boolean> => exists(closingFile(folder, id));
 
 /**
  * Removes a work tree whose content is kept, or worth nothing.
@@ -102,6 +121,8 @@ export async function removeOwnWorktree(worktree: OwnWorktree, mayKeep = false):
   const own = join(git.index, '..');
   const gone = join(own, '..', '..', '.gone', `${id}-${randomBytes(4).toString('hex')}`);
   await mkdir(join(gone, '..'), { recursive: true, mode: 0o700 });
+  // Who sees that it is gone must not take it for somebody's doing.
+  await writeFile(closingFile(join(own, '..', '..'), id), '').catch(ifMissing);
   // First out of the way, at once: a kill in the middle leaves no half of a work tree behind.
   await rename(path, gone).catch(ifMissing);
   await worktreesLocked(repository, () => forgetLinked(repository, path));

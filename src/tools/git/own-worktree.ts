@@ -61,6 +61,8 @@ export interface WorktreeNote {
   readonly base: string;
   /** Inode of its directory and content of its `.git` file: so that a replaced one is seen. */
   readonly inode: number;
+  /** When that directory was made, where the file system says so; notes of before have none. */
+  readonly bornMs?: number;
   readonly link: string | null;
   /** Its directory in `.git/worktrees`; null for a clone. */
   readonly adminDir: string | null;
@@ -242,10 +244,12 @@ async function make(repository: Repository, folder: string, request: WorktreeReq
       link === null ? join(path, '.git') : resolve(path, link.trimEnd().slice('gitdir: '.length));
     await copyFile(git.index, join(adminDir, 'index'));
     const included = request.includes === false ? [] : await copyIncluded(repository, git);
+    const { ino, birthtimeMs } = await lstat(path);
     const note: WorktreeNote = {
       ...making,
       state: 'ready',
-      inode: (await lstat(path)).ino,
+      inode: ino,
+      bornMs: birthtimeMs,
       link,
       adminDir: isolation === 'clone' ? null : adminDir,
       included,

@@ -263,20 +263,6 @@ test('two at work at the same time are both named, as nobody can tell them apart
   expect((await other.told).trouble).toMatchObject({ reason: 'shared-state-changed', together: ['ws-a'] });
 });
 
-test('a work tree that another removed says who was at work at the same time', async () => {
-  const other = hall.start(
-    `pwd > ${hall.folder}/place; while [ ! -e ${hall.folder}/go ]; do sleep 0.02; done`,
-    { step: 'ws-b' as StepId },
-  );
-  await until('the other works', () => existsSync(join(hall.folder, 'place')));
-  await hall.run(
-    `git worktree remove -f -f "$(cat ${hall.folder}/place)"; echo 1 > src/a; touch ${hall.folder}/go`,
-  );
-  const { trouble, text } = await other.told;
-  expect(trouble).toMatchObject({ reason: 'worktree-replaced', together: ['ws-a'] });
-  expect(text).toContain('(it may have been ws-a: at work at the same time)');
-});
-
 test('in a clone the same is no harm', async () => {
   const before = snapshot(hall.repo.path);
   const script =
