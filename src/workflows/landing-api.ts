@@ -115,6 +115,8 @@ export interface LandingReport {
   /** Where the branch is, as far as is known; empty before it was looked up. */
   tip: string;
   halt: Halt | null;
+  /** Moves of the branch by tools, which were set back; left out: there were none. */
+  strays?: StrayReport[];
   /** Canceled before it was done: some patches may be undecided, `waiting` or `approved`. */
   canceled: boolean;
 }
@@ -133,7 +135,7 @@ export interface WithdrawRequest {
 
 /** What the queue's activities take and give. All may run twice: objects are made again, the branch moves by compare-and-swap. */
 export interface LandingActivities {
-  /** Looks up where a branch is. Throws `NoSuchBranch`, not to be tried again. */
+  /** Looks up where a branch is, and sets it back first if a tool moved it. Throws `NoSuchBranch`, not to be tried again. */
   findTip(task: FindTipTask): Promise<Tip>;
   /** Merges patches one after the other onto a commit, one commit each; objects are written, and a ref of ours that holds them. */
   mergeForLanding(task: MergeTask): Promise<MergeDone>;
@@ -144,15 +146,33 @@ export interface LandingActivities {
   resolveForLanding(task: ResolveTask): Promise<ResolveDone>;
   /** Runs gates on exactly one tree, in a worktree of the engine's own, until the first blocking one that does not pass. */
   runGates(task: GatesTask): Promise<GatesDone>;
-  /** Lets go of all that the merges of a landing held. */
-  releaseMerges(task: ReleaseTask): Promise<void>;
+  /** Lets go of all that the merges of a landing held, and sets the branch back once more if a tool moved it at the last moment. */
+  releaseMerges(task: ReleaseTask): Promise<BranchLook | void>;
   /** Moves the branch, if it is where it is thought to be, and the checkout behind it if that is clean. */
   moveBranch(task: MoveTask): Promise<MoveDone>;
 }
 
-export interface Tip {
+export interface Tip extends BranchLook {
   readonly commit: string;
   readonly tree: string;
+}
+
+/** What tools did to the branch itself; both left out: nothing. */
+export interface BranchLook {
+  readonly stray?: StrayReport;
+  /** Why nothing may land on it before a person has decided. */
+  readonly held?: string;
+}
+
+/** A branch that a tool moved and that was set back. */
+export interface StrayReport {
+  /** Where the tool had put it, and where it is again. */
+  readonly from: string;
+  readonly to: string;
+  /** Whose tool it was, for a person. */
+  readonly by: string;
+  /** The ref that keeps what the tool had made of it. */
+  readonly keptAs: string;
 }
 
 export interface FindTipTask {
@@ -160,6 +180,8 @@ export interface FindTipTask {
   readonly root: string;
   /** Full name of a branch, or a commit. */
   readonly at: string;
+  /** Where the branch was when the run began; left out: it is not asked who moved it. */
+  readonly since?: string;
 }
 
 export interface MergeTask {
@@ -221,6 +243,9 @@ export interface ReleaseTask {
   readonly runId: string;
   readonly step: StepId;
   readonly root: string;
+  /** Full name, and where it is as far as the landing knows; left out: it is not looked at. */
+  readonly branch?: string;
+  readonly tip?: string;
 }
 
 export interface MoveTask {
@@ -247,7 +272,9 @@ export interface ProvenPatch extends LandingPatch {
 }
 export type MoveDone =
   /** The branch is at a commit with exactly the tree: `to` itself, or one that carries the proof beside it. */
-  | { readonly kind: 'landed'; readonly commit: string }
-  /** The branch is somewhere else. */
-  | { readonly kind: 'land-lost'; readonly commit: string; readonly tree: string }
-  | { readonly kind: 'land-refused'; readonly detail: string };
+  (
+    | { readonly kind: 'landed'; readonly commit: string }
+    /** The branch is somewhere else. */
+    | { readonly kind: 'land-lost'; readonly commit: string; readonly tree: string }
+    | { readonly kind: 'land-refused'; readonly detail: string }
+  ) & { readonly strays?: readonly StrayReport[] };

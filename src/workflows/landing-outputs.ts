@@ -5,14 +5,14 @@
 import type { Fate } from '../landing/landing.js';
 import type { Json } from '../plan/plan.js';
 import { countsOf, haltText, whyOf } from './landing-details.js';
-import type { LandingReport } from './landing-api.js';
+import type { LandingReport, StrayReport } from './landing-api.js';
 
 /** A query answers with less than 2 MiB, all steps together; most of what is here is read once, by the report. */
 const MAX_CHARS = 200_000;
 const MAX_WHY = 300;
 
 export function landingOutputs(report: LandingReport): Readonly<Record<string, Json>> {
-  const { fates, conflicts, gateRuns, gateRunsOmitted, moves, tip, halt, canceled } = report;
+  const { fates, conflicts, gateRuns, gateRunsOmitted, moves, tip, halt, strays, canceled } = report;
   const patches = Object.entries(fates).map(([workstream, { fate, at }]) => ({
     workstream,
     state: fate.kind,
@@ -30,12 +30,18 @@ export function landingOutputs(report: LandingReport): Readonly<Record<string, J
     halt: halt as Json,
     canceled,
     moves,
+    ...(strays === undefined ? {} : { strays: strays as unknown as Json }),
     patches,
     conflicts: conflicts as unknown as Json,
     gateRuns: kept,
     gateRunsOmitted: gateRunsOmitted + runs.length - kept.length,
   };
   return outputs;
+}
+
+/** Notes that a tool had moved the branch. */
+export function noteStrays(report: LandingReport, strays: readonly StrayReport[]): void {
+  if (strays.length > 0) report.strays = [...(report.strays ?? []), ...strays];
 }
 
 /**

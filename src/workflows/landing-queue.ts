@@ -16,6 +16,7 @@ import type {
   ProvenPatch,
   WorkstreamsEnded,
 } from './landing-api.js';
+import { noteStrays } from './landing-outputs.js';
 
 /** What a report carries must fit one message, for any number of runs. */
 const MAX_GATE_RUNS = 2_000;
@@ -272,6 +273,7 @@ export class LandingQueue {
     try {
       // Not to be called back: whether it happened must be known.
       const done = await CancellationScope.nonCancellable(() => gitActivities(this.input).moveBranch(task));
+      noteStrays(report, done.strays ?? []);
       if (done.kind === 'landed') report.moves.push({ from, to: done.commit, at: Date.now() });
       if (done.kind !== 'land-refused') report.tip = done.commit;
       return done.kind === 'landed' ? { kind: 'landed' } : done;

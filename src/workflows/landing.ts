@@ -32,7 +32,7 @@ import {
   type WorkstreamsEnded,
 } from './landing-api.js';
 import { RUN_STATE } from './attributes.js';
-import { whyNotAll } from './landing-outputs.js';
+import { noteStrays, whyNotAll } from './landing-outputs.js';
 import { landingDetails } from './landing-details.js';
 import { gitActivities } from './landing-activities.js';
 import { LandingQueue } from './landing-queue.js';
@@ -80,7 +80,7 @@ export async function landPatches(input: LandingInput): Promise<LandingReport> {
   }
   queue.noteUndecided();
   sayHowItEnded(input, report);
-  await release(input);
+  await release(input, report);
   return report;
 }
 
@@ -95,13 +95,18 @@ function sayHowItEnded({ branch }: LandingInput, report: LandingReport): void {
   upsertSearchAttributes([{ key: RUN_STATE, value: state }]);
 }
 
-/** Nothing waits for its gates any more. */
-async function release({ runId, step, root, runsOn }: LandingInput): Promise<void> {
+/** Nothing waits for its gates any more, and no tool of the run is at work. */
+async function release(
+  { runId, step, root, runsOn, branch }: LandingInput,
+  report: LandingReport,
+): Promise<void> {
   if (!patched('merges-are-held')) return; // a landing of before held none
   const done = CancellationScope.nonCancellable(() =>
-    gitActivities({ runsOn }).releaseMerges({ runId, step, root }),
+    gitActivities({ runsOn }).releaseMerges({ runId, step, root, branch, tip: report.tip }),
   );
-  await done.catch(() => undefined); // what landed has landed; `prune` lets go of the rest
+  const look = await done.catch(() => undefined); // what landed has landed; `prune` lets go of the rest
+  noteStrays(report, look?.stray === undefined ? [] : [look.stray]);
+  if (look?.held !== undefined) report.halt ??= { reason: 'landing-refused', detail: look.held };
 }
 
 function whyNotWithdraw(queue: LandingQueue | null, patch: string, reason: string): string | null {
@@ -126,10 +131,13 @@ async function open(input: LandingInput, report: LandingReport): Promise<Landing
     return queue;
   }
   const at = branch === '' ? base : branch;
-  const tip = await gitActivities(input).findTip({ runId, root, at });
+  const look = { runId, root, at, ...(branch === '' ? {} : { since: base }) };
+  const { stray, held, ...tip } = await gitActivities(input).findTip(look);
   report.tip = tip.commit;
+  noteStrays(report, stray === undefined ? [] : [stray]);
   const landing = newLanding(policy, tip, policy.gates.length === 0);
   const queue = new LandingQueue(input, landing, report, [], isFull);
+  if (held !== undefined) queue.tell({ kind: 'land-refused', detail: held });
   queue.ended(input.known);
   return queue;
 }

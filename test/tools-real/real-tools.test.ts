@@ -154,7 +154,9 @@ test.skipIf(aider?.program === undefined)(
     expect([ended.outcome, ended.text]).toEqual(['patched', expect.stringContaining('1 files')]);
     expect(ended.patch!.paths).toEqual(['src/new.py']);
     const own = `${ended.patch!.evidence!.commit}^2`;
-    expect(hall.repo.git('log', '-1', '--format=%cn <%ce>', own)).toBe('aider <planwright@localhost>');
+    expect(hall.repo.git('log', '-1', '--format=%cn <%ce>', own)).toMatch(
+      /^aider <ws-.*@tools\.planwright\.localhost>$/,
+    );
     expect(hall.repo.git('show', `${own}:src/new.py`)).toBe('made = 1');
   },
 );

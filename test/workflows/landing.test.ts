@@ -47,7 +47,8 @@ describe('landing', () => {
     expect(shop.branch).toBe('landed:base+ws-a+ws-c+ws-b');
     const report = await reportOf(handle);
     expect(report.tip).toBe(shop.branch);
-    expect(shop.released).toEqual([{ runId: handle.workflowId, step: 'landing', root: '/' }]);
+    const branch = { branch: 'refs/heads/main', tip: shop.branch };
+    expect(shop.released).toEqual([{ runId: handle.workflowId, step: 'landing', root: '/', ...branch }]);
     for (const tip of shop.tips)
       expect(report.gateRuns).toContainEqual(
         expect.objectContaining({ tree: tip.slice('landed:'.length), result: 'green' }),

@@ -83,6 +83,42 @@ test('patches of tools at work side by side land in order, with their proof; one
   expect(hall.repo.git('show', `${patch.commit}:src/c`).trim()).toBe('BROKEN'); // it is kept
 });
 
+test('nothing lands on a commit that a tool put onto the branch: it is set back, and what is proven lands', async () => {
+  // e, then a: they want the same files
+  const plan = withScripts(
+    await setOf({
+      a: { files_scope: ['src/'] },
+      e: { files_scope: ['src/'], metadata: { priority: 'high' } },
+    }),
+    {
+      'ws-a': 'echo one >src/a',
+      'ws-e': 'echo evil >src/e; git add src/e; git commit -qm evil; git update-ref refs/heads/main HEAD',
+    },
+  );
+  const origin = {
+    ...{ planPath: 'x', root: hall.repo.path, planHash: 'h', engineVersion: '0', retryOf: null },
+    ...{ parentRun: null, actor: 'test', base: hall.base },
+  };
+  const handle = await engine.start(plan, { origin });
+  await handle.result().catch(() => undefined);
+  const steps = await stepsOf(engine.client, handle.workflowId);
+  expect(steps['ws-e']).toMatchObject({
+    state: 'failed',
+    outputs: {
+      outcome: 'quarantined',
+      reason: expect.stringMatching(
+        /branch refs\/heads\/main moved from .*\(git update-ref refs\/heads\/main [0-9a-f]{12} [0-9a-f]{12}\)/,
+      ),
+    },
+  });
+  const { strays } = steps['landing']!.outputs as { strays: { by: string; to: string; keptAs: string }[] };
+  expect(strays).toMatchObject([{ by: 'the tool of ws-e (attempt 1)', to: hall.base }]);
+  expect(hall.repo.git('show', `${strays[0]!.keptAs}:src/e`).trim()).toBe('evil');
+  const [tip, ...below] = hall.repo.git('log', '--format=%H', 'main').trim().split('\n');
+  expect([steps['landing']!.outputs['tip'], below]).toEqual([tip, [hall.base]]);
+  expect(hall.repo.git('status', '--porcelain').trim()).toBe('');
+}, 120_000);
+
 test('a patch in conflict with what landed meanwhile lands as the resolver merged it, gated and with the proof of it', async () => {
   const gate = {
     name: 'unit',

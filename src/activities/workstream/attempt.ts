@@ -80,7 +80,7 @@ export class AttemptAtWork {
     private readonly earlier: EarlierWork | null = null,
   ) {
     this.#isLitter = litterOf(task.tool);
-    this.#checkEnv = checkEnvironment(bench.world.env, task.env);
+    this.#checkEnv = checkEnvironment(bench.world.env, task.env, worktree.id);
   }
 
   /**

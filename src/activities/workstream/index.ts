@@ -15,11 +15,11 @@ export function workstreamActivities(world: WorkstreamWorld): WorkstreamActiviti
   const steady = { ...world, env: { ...world.env } };
   return {
     runWorkstream: runWorkstreamIn(steady),
-    findTip: findTipIn(),
+    findTip: findTipIn(steady),
     mergeForLanding: mergeForLandingIn(steady),
     resolveForLanding: resolveForLandingIn(steady),
     runGates: runGatesIn(steady),
-    releaseMerges: releaseMergesIn(),
+    releaseMerges: releaseMergesIn(steady),
     moveBranch: moveBranchIn(steady),
   };
 }

@@ -9,7 +9,15 @@ import { holdMerge, releaseMerges } from '../../tools/git/held-merges.js';
 import { withObjects } from '../../tools/git/objects.js';
 import { moveRefs, readRef } from '../../tools/git/refs.js';
 import { gitIn, line, openRepository, type Repository } from '../../tools/git/repository.js';
-import type { LandingActivities, LandingPatch, MergeOutcome } from '../../workflows/landing-api.js';
+import { branchName } from '../../tools/git/names.js';
+import { publishing } from '../../tools/git/published.js';
+import { setBack } from '../../tools/workstream/set-back.js';
+import type {
+  BranchLook,
+  LandingActivities,
+  LandingPatch,
+  MergeOutcome,
+} from '../../workflows/landing-api.js';
 import { MachineTrouble } from '../machine-trouble.js';
 import type { WorkstreamWorld } from './start-line.js';
 
@@ -54,23 +62,52 @@ function outcomesOf(units: readonly (readonly LandingPatch[])[], merged: Integra
 }
 
 /** Returns the activity `releaseMerges`. May run twice: then there is nothing left to do. */
-export function releaseMergesIn(): LandingActivities['releaseMerges'] {
-  return async ({ root, runId, step }) => {
-    await releaseMerges(await openRepository(root), runId, step);
+export function releaseMergesIn({ home }: World): LandingActivities['releaseMerges'] {
+  return async ({ root, runId, step, branch = '', tip = '' }) => {
+    const repository = await openRepository(root);
+    await releaseMerges(repository, runId, step);
+    return tip === '' ? {} : lookAtBranch(home, repository, branch, tip, runId);
   };
 }
 
-/** Returns the activity `findTip`. May run twice: it only reads. */
-export function findTipIn(): LandingActivities['findTip'] {
-  return async ({ root, at }) => {
+/** Sets a branch back if a tool moved it, and says what there was to do. */
+async function lookAtBranch(
+  home: string,
+  repository: Repository,
+  ref: string,
+  known: string,
+  runId: string,
+): Promise<BranchLook> {
+  if (!ref.startsWith(HEADS)) return {};
+  const branch = branchName(ref.slice(HEADS.length));
+  const done = await withObjects(repository, await scratchFolder(home), (objects) =>
+    publishing(home, repository, () => setBack(repository, objects, { branch, known, runId })),
+  );
+  switch (done.kind) {
+    case 'none':
+      return {};
+    case 'held':
+      return { held: done.detail };
+    default:
+      return { stray: done.stray };
+  }
+}
+
+const HEADS = 'refs/heads/';
+
+/** Returns the activity `findTip`. May run twice: a branch that was set back is where it should be. */
+export function findTipIn({ home }: World): LandingActivities['findTip'] {
+  return async ({ root, at, since, runId }) => {
     const repository = await openRepository(root);
+    const isMoved = since !== undefined && (await readRef(repository, at)) !== since;
+    const look = isMoved ? await lookAtBranch(home, repository, at, since, runId) : {};
     const format = '--format=%H %T';
     const args = ['log', '-1', format, '--no-show-signature', '--end-of-options', at];
     const found = await gitIn(repository, args, { accept: [0, 128] });
     const [commit = '', tree = ''] = line(found).split(' ');
-    if (found.exitCode === 0) return { commit, tree };
+    if (found.exitCode === 0) return { commit, tree, ...look };
     throw ApplicationFailure.nonRetryable(
-      `there is no branch or commit "${at}" in "${root}"`,
+      `there is no branch or commit "${at}" in "${root}"${since === undefined ? '' : `; when the run began it was at ${since}: git branch ${at.replace(HEADS, '')} ${since}`}`,
       'NoSuchBranch',
       { at, root },
     );

@@ -11,8 +11,15 @@ import { withObjects, type Objects } from '../../tools/git/objects.js';
 import { NotWhatWasTested, writeProvenCommits, type ProvenStep } from '../../tools/git/proof-commit.js';
 import { publishing } from '../../tools/git/published.js';
 import { openRepository } from '../../tools/git/repository.js';
-import { publishBranch } from '../../tools/workstream/publish-branch.js';
-import type { LandingActivities, MoveDone, MoveTask, ProvenPatch } from '../../workflows/landing-api.js';
+import { publishBranch, type BranchMoved } from '../../tools/workstream/publish-branch.js';
+import { setBack } from '../../tools/workstream/set-back.js';
+import type {
+  LandingActivities,
+  MoveDone,
+  MoveTask,
+  ProvenPatch,
+  StrayReport,
+} from '../../workflows/landing-api.js';
 import { scratchFolder } from './merge-for-landing.js';
 import { learn } from './resolve-for-landing.js';
 import type { WorkstreamWorld } from './start-line.js';
@@ -42,17 +49,35 @@ async function moveBranch(home: string, task: MoveTask): Promise<MoveDone> {
     const steps = await stepsOf(objects, task);
     // The same input makes the same commits: a second start finds the branch where the first one left it.
     const to = await writeProvenCommits(objects, from, steps, { run: runId, tree }, people, atSec);
-    const moved = await publishing(home, repository, () =>
-      publishBranch(repository, objects, { branch, from, to, owner: runId }),
-    );
+    const publish = (): Promise<BranchMoved> =>
+      publishing(home, repository, () =>
+        publishBranch(repository, objects, { branch, from, to, owner: runId }),
+      );
+    let moved = await publish();
+    const strays: StrayReport[] = [];
+    if (moved.kind === 'lost' && moved.found !== null) {
+      // Where ours is already, it is the last that was good.
+      const wish = { branch, known: moved.has ? to : from, runId };
+      const back = await publishing(home, repository, () => setBack(repository, objects, wish));
+      if (back.kind === 'held') return { kind: 'land-refused', detail: back.detail };
+      if (back.kind === 'set-back') {
+        strays.push(back.stray);
+        moved = await publish();
+      }
+    }
+    const told = strays.length === 0 ? {} : { strays };
     switch (moved.kind) {
       case 'moved':
       case 'already':
-        return { kind: 'landed', commit: to };
+        return { kind: 'landed', commit: to, ...told };
       case 'lost':
-        if (moved.has) return { kind: 'landed', commit: to }; // and somebody has gone on from there
-        if (moved.found === null) return { kind: 'land-refused', detail: `branch "${branch}" is gone` };
-        return { kind: 'land-lost', commit: moved.found, tree: await treeOf(objects, moved.found) };
+        if (moved.has) return { kind: 'landed', commit: to, ...told }; // and somebody has gone on from there
+        if (moved.found === null)
+          return {
+            kind: 'land-refused',
+            detail: `branch "${branch}" is gone; it was at ${from}: git branch ${branch} ${from}`,
+          };
+        return { kind: 'land-lost', commit: moved.found, tree: await treeOf(objects, moved.found), ...told };
       case 'refused':
         if (moved.isLasting) return { kind: 'land-refused', detail: moved.detail };
         throw ApplicationFailure.retryable(moved.detail, 'BranchBusy');

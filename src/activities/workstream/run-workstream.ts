@@ -202,15 +202,15 @@ async function open(
   task: WorkstreamTask,
 ): Promise<Opened | WorkstreamTrouble> {
   const { world } = bench;
-  const environment = toolEnvironment(world.env, task.tool, task.env);
+  const id = `${task.step.slice(0, 80)}-${task.attempt}-${shortHash(task.runId)}`;
+  const environment = toolEnvironment(world.env, task.tool, task.env, id);
   if ('problem' in environment) return { reason: 'tool-not-configured', detail: environment.problem };
   const { runId, step, attempt, isolation, minFreeBytes } = task;
   const put = await putTogether(bench, repository, task);
   if (put.kind === 'trouble') return put.trouble;
   try {
     const worktree = await openOwnWorktree(repository, {
-      home: world.home,
-      id: `${step.slice(0, 80)}-${attempt}-${shortHash(runId)}`,
+      ...{ home: world.home, id },
       commit: put.commit,
       owner: { run: runId, step, attempt },
       ...{ isolation, minFreeBytes },

@@ -1,6 +1,7 @@
 /**
  * The environment of a tool: what it needs to do its work, and nothing to publish it with.
  */
+import { addressOf } from '../../tools/git/stray-moves.js';
 import type { Tool } from '../../workstream/tool/registry.js';
 
 /** Names that speak of credentials. A tool gets those it names as its needs, and no others. */
@@ -21,8 +22,10 @@ const GIT_SETTINGS: readonly (readonly [string, string])[] = [
   ),
   ['gc.auto', '0'],
   ['maintenance.auto', 'false'],
-  ['user.email', 'planwright@localhost'],
 ];
+
+/** Of what works in no work tree of an attempt. */
+const NO_WORKTREE = 'check';
 
 export interface ToolEnvironment {
   /** What is passed on from the worker's own. */
@@ -41,11 +44,26 @@ export interface NotConfigured {
  * Returns the environment of a tool, or what it lacks.
  *
  * @param planned - what the plan gives to all that it starts; what keeps a tool from publishing wins
+ * @param worktree - by whose id it is known where it moves a branch (`stray-moves.ts`)
  */
 export function toolEnvironment(
   worker: NodeJS.ProcessEnv,
   tool: Pick<Tool, 'name' | 'needs'>,
   planned: Readonly<Record<string, string>> = {},
+  worktree: string = NO_WORKTREE,
+): ToolEnvironment | NotConfigured {
+  const environment = environmentOf(worker, tool, planned, worktree);
+  if ('problem' in environment) return environment;
+  // Settings of a call have no say against it, nor the worker's own.
+  const added = { ...environment.added, GIT_COMMITTER_EMAIL: addressOf(worktree) };
+  return { ...environment, added };
+}
+
+function environmentOf(
+  worker: NodeJS.ProcessEnv,
+  tool: Pick<Tool, 'name' | 'needs'>,
+  planned: Readonly<Record<string, string>>,
+  worktree: string,
 ): ToolEnvironment | NotConfigured {
   for (const group of tool.needs) {
     if (group.some((name) => worker[name])) continue;
@@ -62,7 +80,7 @@ export function toolEnvironment(
     base,
     added: {
       ...planned,
-      ...gitVariables(tool.name),
+      ...gitVariables(tool.name, worktree),
       ...Object.fromEntries(needed.map((name) => [name, `\${${name}}`])),
     },
     secrets: needed,
@@ -73,13 +91,20 @@ export function toolEnvironment(
 export function checkEnvironment(
   worker: NodeJS.ProcessEnv,
   planned: Readonly<Record<string, string>> = {},
+  worktree: string = NO_WORKTREE,
 ): ToolEnvironment {
-  return toolEnvironment(worker, { name: 'check', needs: [] }, planned) as ToolEnvironment;
+  return environmentOf(worker, { name: 'check', needs: [] }, planned, worktree) as ToolEnvironment;
 }
 
-function gitVariables(toolName: string): Record<string, string> {
+function gitVariables(toolName: string, worktree: string): Record<string, string> {
   // Its own commits bear its name. Aider writes one into the repository's configuration where it finds none.
-  const settings = [...GIT_SETTINGS, ['user.name', toolName] as const];
+  const settings = [
+    ...GIT_SETTINGS,
+    ['user.name', toolName] as const,
+    ['user.email', addressOf(worktree)] as const,
+    // Beside each move of a branch git writes whose it was.
+    ['core.logAllRefUpdates', 'true'] as const,
+  ];
   const env: Record<string, string> = {
     GIT_TERMINAL_PROMPT: '0', // nobody is there to answer
     GIT_SSH_COMMAND: 'false', // keys in the home directory need no agent

@@ -2,6 +2,7 @@
  * Why an attempt came to no patch that may land, in a line.
  */
 import { dollars } from '../../plan/budget.js';
+import { undoOf } from '../../tools/git/shared-differences.js';
 import { refusalText } from '../../workstream/patch-rules.js';
 import type { GiveUp } from '../../workstream/fix-loop.js';
 import type { WorkstreamTrouble } from './api.js';
@@ -11,6 +12,7 @@ const some = (texts: readonly string[], all: number, most = 3): string =>
 
 /** Each of them is something that a person has to put right. */
 const SHOWN_DIFFERENCES = 6;
+const SHOWN_WAYS = 3;
 
 const suspects = (together: readonly string[]): string =>
   together.length === 0 ? '' : ` (it may have been ${together.join(' or ')}: at work at the same time)`;
@@ -27,7 +29,9 @@ export function troubleText(trouble: WorkstreamTrouble): string {
         differences.length + omitted,
         SHOWN_DIFFERENCES,
       );
-      return `outside its work tree, while it worked: ${what}${suspects(together)}; nothing of that was put back: undo what is not yours`;
+      const ways = differences.flatMap((one) => undoOf(one) ?? []).slice(0, SHOWN_WAYS);
+      const way = ways.length === 0 ? '' : ` (${ways.join('; ')})`;
+      return `outside its work tree, while it worked: ${what}${suspects(together)}; undo what is not yours${way}; only the branch of a landing is set back by itself`;
     }
     case 'worktree-replaced':
       return `the work tree was tampered with: ${trouble.detail}${suspects(trouble.together ?? [])}`;

@@ -144,7 +144,18 @@ function refWord(name: string): string {
   return name.startsWith('refs/remotes/') ? 'remote-tracking branch' : 'ref';
 }
 
-const short = (fact: string): string => (/^[0-9a-f]{40,64}$/.test(fact) ? fact.slice(0, 12) : fact);
+const ID = /^[0-9a-f]{40,64}$/;
+
+/** Returns the command that takes the move of a ref back, if the ref is still there; null: there is none. */
+export function undoOf({ kind, name, before, after }: Difference): string | null {
+  if (kind !== 'ref' || name === 'refs/stash') return null;
+  if (![before, after].every((fact) => fact === null || ID.test(fact))) return null; // a symbolic one
+  const [was, is] = [before ?? '', after ?? ''].map(short);
+  if (before === null) return `git update-ref -d ${name} ${is}`;
+  return after === null ? `git update-ref ${name} ${was} ''` : `git update-ref ${name} ${was} ${is}`;
+}
+
+const short = (fact: string): string => (ID.test(fact) ? fact.slice(0, 12) : fact);
 
 function moveText(before: string | null, after: string | null): string {
   if (before === null) return `was made at ${short(after ?? '')}`;

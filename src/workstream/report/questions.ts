@@ -65,7 +65,7 @@ export interface QuarantinedPatch {
   readonly tool: string;
   readonly patch: string;
   readonly files: number;
-  /** `conflict`, `gate`, `scope`, `checks` or `other`: where to begin to look. */
+  /** Where to begin to look. */
   readonly kind: 'conflict' | 'gate' | 'refused' | 'shared-state' | 'other';
   readonly reason: string;
   /** What waits for it and did not land. */
@@ -86,9 +86,12 @@ export function quarantineIn({ runId, workstreams }: SetReport): QuarantinedPatc
   });
 }
 
+/** As `trouble-text.ts` says it. */
+const HARM = /outside its work tree|tampered|while it worked, the work tree of/;
+
 function kindOf(why: string): QuarantinedPatch['kind'] {
   if (why.startsWith('conflict') || why.includes('conflicts in ')) return 'conflict';
   if (/^gate "/.test(why)) return 'gate';
   if (why.includes('the patch is refused')) return 'refused';
-  return why.includes("not the tool's was changed") || why.includes('tampered') ? 'shared-state' : 'other';
+  return HARM.test(why) ? 'shared-state' : 'other';
 }

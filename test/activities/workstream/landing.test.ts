@@ -215,7 +215,10 @@ describe('patches of workstreams', () => {
     });
     expect(hall.repo.git('rev-parse', 'main')).toBe(hall.base);
     hall.repo.git('update-ref', '-d', 'refs/heads/main');
-    expect(await move(task)).toEqual({ kind: 'land-refused', detail: 'branch "main" is gone' });
+    expect(await move(task)).toEqual({
+      kind: 'land-refused',
+      detail: `branch "main" is gone; it was at ${first}: git branch main ${first}`,
+    });
     expect(hall.repo.git('for-each-ref', 'refs/heads')).toBe('');
   });
 
