@@ -99,7 +99,7 @@ export async function showSet(world: World, run: string, json: boolean): Promise
       world,
       `${paint.bold(runId)}  ${report.state}: ${totals.landed} of ${totals.workstreams} landed, ${totals.quarantined} quarantined, ${totals.failed} failed, ${totals.blocked} blocked, ${duration(totals.tookMs)}`,
       ...(totals.costUsd === null && report.budget === null ? [] : [`  cost ${costText(report, totals)}`]),
-      ...report.workstreams.map((one) => {
+      ...report.workstreams.flatMap((one) => {
         const fate = fateOf(one);
         const colour =
           fate === 'landed' || fate === 'succeeded'
@@ -109,8 +109,16 @@ export async function showSet(world: World, run: string, json: boolean): Promise
               : paint.dim;
         const wait = toolWait(one.toolWait ?? undefined, now);
         const why = wait === null ? (one.reason ?? one.patch?.reason ?? '') : `waits for ${wait}`;
-        return `  ${pad(one.id, width)}  ${colour(pad(fate, 11))}  ${pad(one.tool, 8)}  ${paint.dim(oneLine(why))}`.trimEnd();
+        const more = [...(one.notes ?? []), ...(one.leftOut?.texts ?? [])];
+        return [
+          `  ${pad(one.id, width)}  ${colour(pad(fate, 11))}  ${pad(one.tool, 8)}  ${paint.dim(oneLine(why))}`.trimEnd(),
+          ...more.map((text) => `  ${pad('', width)}  ${paint.dim(oneLine(text))}`),
+        ];
       }),
+      ...(report.strays ?? []).map(
+        ({ from, to, by, keptAs }) =>
+          `${oneLine(by)} moved the branch to ${from.slice(0, 12)}; it was set back to ${to.slice(0, 12)}, and what it was is kept as ${keptAs}`,
+      ),
     );
     return 0;
   });

@@ -41,6 +41,9 @@ export function workstreamOutputs(
     ledger,
     validation,
     evidence: patch?.evidence?.ref ?? null,
+    // Under whose name it can be brought back; an attempt may have left nothing that a patch could hold.
+    captured: patch?.id ?? null,
+    leftOut: some(patch?.left ?? []),
     lost: lost.slice(0, MAX_ITEMS).map(({ id }) => id),
     notes: some(notes),
     notExecutable: some(notExecutable),

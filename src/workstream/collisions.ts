@@ -66,7 +66,7 @@ export function sharedPaths(
   const owners = new Map<string, WorkstreamId[]>();
   for (const { id, filesScope } of workstreams) {
     for (const path of new Set(filesScope.map(normalPath)))
-      owners.set(path, [...(owners.get(path) ?? []), id]);
+      owners.set(path || '.', [...(owners.get(path || '.') ?? []), id]);
   }
   return Object.fromEntries(
     [...owners].filter(([, ids]) => ids.length > 1).sort(([a], [b]) => (a < b ? -1 : 1)),

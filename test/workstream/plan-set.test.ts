@@ -37,6 +37,17 @@ describe('workstreams that want the same files', () => {
     expect(plan.waves).toEqual([['ws-a', 'ws-b']]);
   });
 
+  test.each(['.', './', '/./.'.slice(1)])(
+    'because one wants the whole repository, "%s": it is called "."',
+    async (whole) => {
+      const set = await workstreamsOf({ a: { files_scope: [whole] }, b: { files_scope: ['x/y', whole] } });
+      expect(set.map(({ filesScope }) => filesScope)).toEqual([['.'], ['x/y', '.']]);
+      const plan = planOfSet(set);
+      expect(plan.collisions).toMatchObject([{ kind: 'scope', over: expect.stringMatching(/^"\."/) }]);
+      expect(plan.sharedPaths).toEqual({ '.': ['ws-a', 'ws-b'] });
+    },
+  );
+
   test('or are of one group, or must be alone, are held apart too', async () => {
     const plan = planOfSet(
       await workstreamsOf({

@@ -137,6 +137,37 @@ test('no tile speaks of money where no tool did', () => {
   expect(reportHtml(spent, START)).toContain('<b>$0.50</b>spent');
 });
 
+test('what no patch holds, what is to be known, and what a tool did to the branch are told, and how it comes back', () => {
+  const strays = [
+    {
+      from: 'e'.repeat(40),
+      to: 'b'.repeat(40),
+      by: 'the tool of ws-e (attempt 1)',
+      keptAs: 'refs/planwright/strays/x',
+    },
+  ];
+  const leftOut = {
+    patch: 'set-1/ws-a-1.1',
+    texts: ['not kept, no files: src/pipe', 'kept beside the patch, 1 path: x.log'],
+  };
+  const report = aReport({
+    strays,
+    workstreams: [aWorkstream('ws-a', { notes: ['begun again'], leftOut }), aWorkstream('ws-b')],
+  });
+  const markdown = reportMarkdown(report, START);
+  expect(markdown).toContain('- `ws-a`: begun again');
+  expect(markdown).toContain('- `ws-a`: not kept, no files: src/pipe');
+  expect(markdown).toContain('`planwright patch restore set-1/ws-a-1.1 <directory>`');
+  expect(markdown).toMatch(
+    /main` to `e{12}` by the tool of ws-e \(attempt 1\); it is at `b{12}` again.*`refs\/planwright\/strays\/x`/,
+  );
+  const html = reportHtml(report, START);
+  expect(html.match(/planwright patch restore set-1\/ws-a-1\.1 /g)).toHaveLength(1);
+  for (const text of ['begun again', 'src/pipe', 'refs/planwright/strays/x']) expect(html).toContain(text);
+  // One with nothing to tell has no empty sections.
+  expect(reportMarkdown(aReport(), START)).not.toMatch(/To be known|What no patch holds|set back/);
+});
+
 test('what a tool wrote cannot become markup', () => {
   const evil = '<img src=x onerror=alert(1)> | `` ](http://x) \n# head';
   const report = aReport({

@@ -104,6 +104,8 @@ export interface PatchSummary {
   readonly leftOut: number;
   /** Of those, paths whose bytes were not kept, in words. */
   readonly dropped: readonly string[];
+  /** What the patch does not hold, in words: where it is, and whether it is kept. Left out in summaries of before. */
+  readonly left?: readonly string[];
   /** A file on the host with everything. */
   readonly details: string;
 }

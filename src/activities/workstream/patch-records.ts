@@ -10,6 +10,7 @@ import { shownPath } from '../../tools/git/path-bytes.js';
 import { readRefs } from '../../tools/git/refs.js';
 import { takeSnapshot } from '../../tools/git/work-snapshot.js';
 import type { PatchSummary } from './api.js';
+import { leftOutTexts, shortPath } from './left-out-text.js';
 import { allEnded } from '../../os/all-ended.js';
 
 const MAX_PATHS = 50;
@@ -75,9 +76,10 @@ export function summaryOf(patch: CapturedPatch, details: string): PatchSummary {
     paths: entries.slice(0, MAX_PATHS).map(({ path }) => shownPath(path)),
     evidence: evidence === null ? null : { ref: evidence.ref, commit: evidence.commit },
     leftOut: patch.leftOut.length,
+    left: leftOutTexts(patch),
     dropped: patch.dropped.map(
       (one) =>
-        `${one.count} paths (${one.bytes} bytes) were not kept, ${one.reason}: ${one.paths.slice(0, 5).join(', ')}`,
+        `${one.count} paths (${one.bytes} bytes) were not kept, ${one.reason}: ${one.paths.slice(0, 5).map(shortPath).join(', ')}`,
     ),
   };
 }

@@ -245,7 +245,7 @@ function endedOf(
       ? troubleText(trouble)
       : isPatch
         ? `patch ${recorded.summary.id}: ${recorded.summary.files} files, +${recorded.summary.insertions} −${recorded.summary.deletions}`
-        : `nothing was changed${(recorded?.summary.leftOut ?? 0) > 0 ? ' but files that git ignores' : ''}; ${tests.length} tests passed`;
+        : `nothing was changed${leftText(recorded?.summary.left ?? [])}; ${tests.length} tests passed`;
   return {
     ...{ outcome, trouble, text, fix, calls, checks, notes, startedAt, endedAt: Date.now() },
     ...(found.lostUsd === null ? {} : { lostUsd: found.lostUsd }),
@@ -256,6 +256,9 @@ function endedOf(
       : null,
   };
 }
+
+const leftText = (left: readonly string[]): string =>
+  left.length === 0 ? '' : ` that a patch holds (${left.slice(0, 3).join('; ').slice(0, 500)})`;
 
 /** Reasons that hold a patch back for a person to look at; after all others it is only evidence. */
 const QUARANTINES: ReadonlySet<WorkstreamTrouble['reason']> = new Set([

@@ -65,8 +65,13 @@ export function define(command: Command, host: Host): void {
     else {
       const more = kept.length === 0 ? '' : `, with ${plural(kept.length, 'path')} that the patch leaves out`;
       print(world, `restored to ${to}${more}`);
-      for (const { count, reason } of dropped)
-        print(world, `  not kept: ${plural(count, 'path')}, ${reason}`);
+      for (const { count, reason, paths } of dropped) {
+        const some = `${paths
+          .slice(0, 3)
+          .map((path) => oneLine(path.slice(0, 80)))
+          .join(', ')}${count > 3 ? ' …' : ''}`;
+        print(world, `  not kept: ${plural(count, 'path')}, ${reason}: ${some}`);
+      }
     }
     exit(0);
   });

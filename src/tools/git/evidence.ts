@@ -23,7 +23,9 @@ export type LeftOutReason =
   /** In the patch as git normalises it (line ends, encodings): here are the bytes as they were written. */
   | 'converted'
   | 'empty-directory'
-  | 'special-file';
+  | 'special-file'
+  /** Its path is longer than the system opens a file by. */
+  | 'too-deep';
 
 /** One path of the work tree that the patch leaves out. */
 export interface LeftOut {
@@ -40,7 +42,7 @@ export interface Evidence {
 
 /** What was not kept, and why. `count` and `bytes` are of all of them; of the paths only the first few are named. */
 export interface Dropped {
-  readonly reason: 'too-large' | 'too-many' | 'special-file';
+  readonly reason: 'too-large' | 'too-many' | 'special-file' | 'too-deep' | 'unreadable';
   readonly count: number;
   readonly bytes: number;
   readonly paths: readonly string[];
@@ -71,6 +73,8 @@ export interface Manifest {
 }
 
 const NAMED_PATHS = 20;
+/** With the NUL at its end. */
+export const PATH_MAX = 4_096;
 
 /** Puts bytes into the repository and returns the tree that holds them; no tree when there is nothing to tell. */
 export async function storeEvidence(
@@ -89,11 +93,21 @@ export async function storeEvidence(
   let bytes = 0;
   for (const { path, reason } of leftOut) {
     const file = fileBytes(git.workTree, path);
+    if (reason === 'too-deep' || file.length >= PATH_MAX) {
+      drop('too-deep', path, 0);
+      continue;
+    }
     const stats = await lstat(file).catch((error: unknown) => {
       if (isMissing(error)) return null;
+      if (['EACCES', 'EIO', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? ''))
+        return 'unreadable';
       throw error;
     });
     if (stats === null) continue;
+    if (stats === 'unreadable') {
+      drop('unreadable', path, 0);
+      continue;
+    }
     const mode = (stats.mode & 0o7777).toString(8);
     if (stats.isDirectory()) kept.push({ path, reason, kind: 'directory', mode });
     else if (!stats.isFile() && !stats.isSymbolicLink()) drop('special-file', path, 0);

@@ -119,7 +119,7 @@ export async function sweepKept(folder: string): Promise<void> {
   for (const name of await readdir(keptFolder(folder)).catch(() => [])) {
     const place = join(keptFolder(folder), name);
     const owner = readJson(join(place, 'owner.json')) as ProcessIdentity | null;
-    if (owner === null || lifeOf(owner) === 'dead') await rm(place, { recursive: true, force: true });
+    if (owner === null || lifeOf(owner) === 'dead') await removeTree(place);
   }
 }
 

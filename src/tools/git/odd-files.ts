@@ -14,7 +14,12 @@ export interface OddFiles {
   /** Neither file nor link nor directory. */
   readonly special: readonly { readonly path: string; readonly kind: 'pipe' | 'socket' | 'device' }[];
   readonly empty: readonly string[];
+  /** Files by whose whole path nothing can be opened: git passes over them with a warning. */
+  readonly tooDeep: readonly string[];
 }
+
+/** The longest path that the system takes, without the NUL at its end. */
+const MAX_PATH = 4_095;
 
 /**
  * Looks through a work tree. A directory that its owner may not read is made readable: git could not take it in either.
@@ -27,6 +32,7 @@ export async function findOddFiles(top: string): Promise<OddFiles> {
     repositories: sorted(found.repositories),
     special: found.special.sort((a, b) => (a.path < b.path ? -1 : 1)),
     empty: sorted(found.empty),
+    tooDeep: sorted(found.tooDeep),
   };
 }
 
@@ -34,29 +40,26 @@ interface Found {
   readonly repositories: string[];
   readonly special: OddFiles['special'][number][];
   readonly empty: string[];
+  readonly tooDeep: string[];
 }
 
 const SPECIAL: Readonly<Record<string, 'pipe' | 'socket' | 'device'>> = { p: 'pipe', s: 'socket' };
 
 async function byProgram(top: string): Promise<Found | null> {
   const inside = ['-name', '.git', '-printf', 'r %h\\0', '-prune'];
-  const odd = [
-    '(',
-    '-type',
-    'd',
-    '-empty',
-    '-o',
+  const empty = ['-type', 'd', '-empty'];
+  const special = ['!', '-type', 'd', '!', '-type', 'f', '!', '-type', 'l'];
+  const longest = MAX_PATH - Buffer.byteLength(top) - '/'.length;
+  const deep = [
     '!',
     '-type',
     'd',
-    '!',
-    '-type',
-    'f',
-    '!',
-    '-type',
-    'l',
-    ')',
+    '-regextype',
+    'posix-extended',
+    '-regex',
+    `.{${longest + './'.length + 1},}`,
   ];
+  const odd = ['(', ...empty, '-o', ...special, '-o', ...deep, ')'];
   const tests = ['-path', './.git', '-prune', '-o', ...inside, '-o', ...odd, '-printf', '%y %p\\0'];
   const output = await programOutput('find', ['.', '-mindepth', '1', ...tests], top);
   if (output === null) return null;
@@ -70,19 +73,26 @@ async function byProgram(top: string): Promise<Found | null> {
     repositories: repositories.filter((path) => !isInside(path)),
     empty: outside.flatMap(({ type, path }) => (type === 'd' ? [path] : [])),
     special: outside.flatMap(({ type, path }) =>
-      type === 'r' || type === 'd' ? [] : [{ path, kind: SPECIAL[type] ?? 'device' }],
+      PLAIN.has(type) ? [] : [{ path, kind: SPECIAL[type] ?? 'device' }],
     ),
+    tooDeep: outside.flatMap(({ type, path }) => (type === 'f' || type === 'l' ? [path] : [])),
   };
 }
+
+const PLAIN: ReadonlySet<string> = new Set(['r', 'd', 'f', 'l']);
 
 /** Directories read at the same time. */
 const AT_ONCE = 8;
 
 async function byOurselves(top: string): Promise<Found> {
-  const found: Found = { repositories: [], special: [], empty: [] };
+  const found: Found = { repositories: [], special: [], empty: [], tooDeep: [] };
   const open = [''];
   const look = async (): Promise<void> => {
     for (let path = open.pop(); path !== undefined; path = open.pop()) {
+      if (fileBytes(top, path).length > MAX_PATH) {
+        found.tooDeep.push(path); // what is in it cannot be seen
+        continue;
+      }
       const entries = await entriesOf(top, path, true);
       if (path !== '' && entries.length === 0) found.empty.push(path);
       if (path !== '' && entries.some(({ name }) => name.toString('latin1') === '.git')) {
@@ -94,6 +104,8 @@ async function byOurselves(top: string): Promise<Found> {
         const child = path === '' ? name : `${path}/${name}`;
         if (entry.isDirectory()) {
           if (child !== '.git') open.push(child);
+        } else if (fileBytes(top, child).length > MAX_PATH) {
+          found.tooDeep.push(child);
         } else if (!entry.isFile() && !entry.isSymbolicLink()) {
           found.special.push({
             path: child,
@@ -124,6 +136,7 @@ export async function listBelow(
   const found: { path: string; isDirectory: boolean }[] = [];
   const open = [below];
   for (let path = open.pop(); path !== undefined && found.length < atMost; path = open.pop()) {
+    if (fileBytes(top, path).length > MAX_PATH) continue; // named by itself, and nothing of it can be read
     for (const entry of await entriesOf(top, path, mends)) {
       const child = `${path}/${pathFromBytes(entry.name)}`;
       if (entry.isDirectory()) open.push(child);
@@ -139,6 +152,7 @@ export async function mendFiles(top: string): Promise<number> {
   let mended = 0;
   const open = [''];
   for (let path = open.pop(); path !== undefined; path = open.pop()) {
+    if (fileBytes(top, path).length > MAX_PATH) continue;
     for (const entry of await entriesOf(top, path, true)) {
       const name = pathFromBytes(entry.name);
       const child = path === '' ? name : `${path}/${name}`;

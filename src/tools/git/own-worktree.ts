@@ -24,6 +24,7 @@ import {
 import { makeClone } from './own-clone.js';
 import { ownGit, prepareOwnGit, type OwnGit } from './own-git.js';
 import { takeLock } from './process-lock.js';
+import { removeTree } from './remove-tree.js';
 import { gitIn, type Repository } from './repository.js';
 import { copyIncluded, type Included } from './worktree-include.js';
 import { WorktreeRefused } from './worktree-refused.js';
@@ -300,7 +301,7 @@ export function readNote(folder: string, id: string): WorktreeNote | null {
 
 /** Removes what a broken-off making left. No tool has seen it: there is nothing in it to lose. */
 async function discard(repository: Repository, path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true });
+  await removeTree(path);
   const entries = await namesIn(join(repository.commonDir, 'worktrees'));
   // Its own id is in the path: nobody else makes an entry of this name.
   if (entries.some((name) => name.startsWith(basename(path))))

@@ -1,6 +1,7 @@
 /**
  * How two looks at the shared state differ, in words for a person.
  */
+import { MISSING, UNREADABLE } from './checkout-state.js';
 import type { Difference, SharedKind, SharedState } from './shared-state.js';
 
 /** A change of the shared state that was ours: facts that were, and what they became. */
@@ -91,9 +92,6 @@ function expected(key: string, was: string | null, own: readonly OwnChange[]): s
   return at;
 }
 
-/** The fact of a file that is not there, and that git has. */
-const GONE = 'missing';
-
 const VERBS = {
   plain: { added: 'was added', changed: 'was changed', removed: 'was removed' },
   config: { added: 'was set', changed: 'was changed', removed: 'was unset' },
@@ -120,6 +118,9 @@ export function differenceText(
     case 'head':
       return `HEAD of ${name} ${verb}`;
     case 'index':
+      if (after === MISSING) return `the index of ${name} was deleted; it comes back with: git reset`;
+      if (after === UNREADABLE)
+        return `the index of ${name} cannot be read by git any more; rm it, then: git reset`;
       return `the index of ${name} ${verb}`;
     case 'git-file':
       return name.startsWith('unreadable ')
@@ -131,7 +132,7 @@ export function differenceText(
       return `the object .git/objects/${name} is not what its name says`;
     case 'checkout':
       // Known are only files that git does not have as they are: one that was not among them was written.
-      return `the person's file ${name} ${after === GONE ? 'was deleted' : change === 'added' ? 'was written' : verb}`;
+      return `the person's file ${name} ${after === MISSING ? 'was deleted' : change === 'added' ? 'was written' : verb}`;
     default:
       return kind satisfies never;
   }

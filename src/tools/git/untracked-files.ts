@@ -10,10 +10,13 @@ import { gitIn, type Repository } from './repository.js';
 const MAX_LISTED = 4_000;
 
 /** Returns their paths. Folders that hold more than can be looked at stand for themselves. */
-export async function findUntracked(tree: Repository): Promise<string[]> {
+export async function findUntracked(
+  tree: Repository,
+  env: Readonly<Record<string, string>> = {},
+): Promise<string[]> {
   const top = tree.workTree ?? '';
   const args = ['ls-files', '-z', '--others', '--directory'];
-  const answer = await gitIn(tree, args, { maxBytes: MAX_LISTING });
+  const answer = await gitIn(tree, args, { maxBytes: MAX_LISTING, env });
   const paths: string[] = [];
   let left = MAX_LISTED;
   for (const path of [...fields(answer.stdout)].map(pathFromBytes)) {

@@ -72,6 +72,7 @@ export async function takeSnapshot(
     for (const path of odd.repositories) {
       if (!submodules.includes(path)) leftOut.push(...(await allBelow(git, path, 'nested-repository')));
     }
+    for (const path of odd.tooDeep) leftOut.push({ path, reason: 'too-deep' });
     for (const { path } of odd.special) leftOut.push({ path, reason: 'special-file' });
     for (const path of odd.empty) {
       if (!submodules.includes(path)) leftOut.push({ path, reason: 'empty-directory' });

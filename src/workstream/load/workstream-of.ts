@@ -46,4 +46,4 @@ export function workstreamOf(document: BundleDocument): Workstream {
 
 /** The slash at the end stays: people read "a directory" in it. */
 const entryOf = (path: string): string =>
-  normalPath(path) + (/[/\\]$/.test(path) && normalPath(path) !== '' ? '/' : '');
+  normalPath(path) === '' ? '.' : normalPath(path) + (/[/\\]$/.test(path) ? '/' : '');

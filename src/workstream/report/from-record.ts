@@ -11,6 +11,7 @@ import type {
   ReportedConflict,
   ReportedGateRun,
   ReportedPatch,
+  ReportedStray,
   ReportedWorkstream,
   SetReport,
   WorkstreamEnd,
@@ -41,6 +42,7 @@ export function reportOf(record: RunRecord, note: SetNote): SetReport {
   const fates = new Map(
     listOf(landed['patches']).map((patch) => [textOf(patch['workstream']) ?? '', patch] as const),
   );
+  const strays = listOf(landed['strays']).map(strayOf);
   const branch = landing?.work.kind === 'landing' && landing.work.branch !== '' ? landing.work.branch : null;
   const workstreams = plan.steps
     .filter(({ work }) => work.kind === 'workstream')
@@ -62,6 +64,7 @@ export function reportOf(record: RunRecord, note: SetNote): SetReport {
     maxWorkers: plan.maxConcurrency,
     budget: head.budget === undefined || head.budget.maxUsd === null ? null : head.budget,
     workstreams: [...workstreams, ...note.blocked.map(blockedOf)],
+    ...(strays.length === 0 ? {} : { strays }),
     gateRuns: gateRunsOf(listOf(landed['gateRuns'])),
     conflicts: listOf(landed['conflicts']).map((entry) => conflictOf(entry, fates)),
     malformed: note.malformed,
@@ -80,6 +83,8 @@ function workstreamOf(
   const state = stateOf(record);
   const because = record.failure === null ? cause : describeFailure(record.failure);
   const patch = patchOf(objectOf(outputs['patch'] ?? null), outputs, fate);
+  const left = textsOf(outputs['leftOut']);
+  const captured = textOf(outputs['captured']);
   return {
     id: step.id,
     title: step.name,
@@ -97,6 +102,7 @@ function workstreamOf(
     reason: state === 'succeeded' ? null : because,
     notExecutable: textsOf(outputs['notExecutable']),
     notes: textsOf(outputs['notes']),
+    ...(left.length === 0 || captured === null ? {} : { leftOut: { patch: captured, texts: left } }),
   };
 }
 
@@ -153,6 +159,13 @@ const blockedOf = ({ id, title, reason }: SetNote['blocked'][number]): ReportedW
     notExecutable: [],
     notes: [],
   },
+});
+
+const strayOf = (stray: Fields): ReportedStray => ({
+  from: textOf(stray['from']) ?? '',
+  to: textOf(stray['to']) ?? '',
+  by: textOf(stray['by']) ?? '',
+  keptAs: textOf(stray['keptAs']) ?? '',
 });
 
 function gateRunsOf(runs: readonly Fields[]): ReportedGateRun[] {

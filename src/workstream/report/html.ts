@@ -4,6 +4,7 @@
 import { TOOL_WAIT_WORDS } from '../../plan/tool-wait.js';
 import { escape, timeDrawing, wavesDrawing } from './drawing.js';
 import {
+  isKept,
   costText,
   counted,
   duration,
@@ -83,6 +84,16 @@ export function reportHtml(report: SetReport, now: number): string {
       ),
     ),
     section(
+      'Moved by a tool, and set back',
+      ['To', 'By', 'It is again at', 'What it was is kept as'],
+      (report.strays ?? []).map(({ from, to, by, keptAs }) => [
+        code(from.slice(0, 12)),
+        escape(by),
+        code(to.slice(0, 12)),
+        code(keptAs),
+      ]),
+    ),
+    section(
       'Conflicts',
       ['Workstream', 'With', 'Kind', 'Files', 'Status', 'Resolved'],
       report.conflicts.map((each) => [
@@ -125,6 +136,17 @@ export function reportHtml(report: SetReport, now: number): string {
           .filter(Boolean)
           .join('<br>'),
       ]),
+    ),
+    section(
+      'What no patch holds',
+      ['Workstream', 'What', 'It comes back with'],
+      report.workstreams.flatMap(({ id, leftOut }) =>
+        (leftOut?.texts ?? []).map((text) => [
+          code(id),
+          escape(text),
+          isKept(text) ? code(`planwright patch restore ${leftOut?.patch ?? ''} <directory>`) : '–',
+        ]),
+      ),
     ),
     section(
       'Files that could not be read',

@@ -3,6 +3,7 @@
  */
 import { TOOL_WAIT_WORDS } from '../../plan/tool-wait.js';
 import {
+  isKept,
   costText,
   counted,
   duration,
@@ -23,8 +24,10 @@ export function reportMarkdown(report: SetReport, now: number): string {
     ...section('Workstreams', workstreamTable(report, now)),
     ...section('Waves', waveLines(report)),
     ...section('Quarantine', quarantineLines(report)),
+    ...section('Moved by a tool, and set back', strayLines(report)),
     ...section('Waited for their tool', toolWaitLines(report)),
     ...section('To be known', noteLines(report)),
+    ...section('What no patch holds', leftOutLines(report)),
     ...section('Conflicts', conflictTable(report)),
     ...section('Gate failures', gateTable(report)),
     ...section('Held apart, because they want the same files', collisionLines(report)),
@@ -95,6 +98,26 @@ const quarantineLines = ({ workstreams }: SetReport): string[] =>
           `- ${code(id)}: ${text(patch.reason ?? 'no reason was given')}. Its patch is kept: ${code(patch.id)}`,
         ]
       : [],
+  );
+
+const strayLines = ({ strays = [], branch }: SetReport): string[] =>
+  strays.map(
+    ({ from, to, by, keptAs }) =>
+      `- ${code(branch ?? '')} to ${code(from.slice(0, 12))} by ${text(by)}; it is at ${code(to.slice(0, 12))} again. What it was is kept: ${code(keptAs)}`,
+  );
+
+const leftOutLines = ({ workstreams }: SetReport): string[] =>
+  workstreams.flatMap(({ id, leftOut }) =>
+    leftOut === undefined
+      ? []
+      : [
+          ...leftOut.texts.map((one) => `- ${code(id)}: ${text(one)}`),
+          ...(leftOut.texts.some(isKept)
+            ? [
+                `  - what is kept comes back: ${code(`planwright patch restore ${leftOut.patch} <directory>`)}`,
+              ]
+            : []),
+        ],
   );
 
 const toolWaitLines = ({ workstreams }: SetReport): string[] =>

@@ -40,6 +40,8 @@ export interface ReportedWorkstream {
   readonly patch: ReportedPatch | null;
   /** Why it failed, is blocked or was not run; null when there is nothing to say. */
   readonly reason: string | null;
+  /** What its tool wrote and no patch holds, and under whose name it is kept; left out: nothing. */
+  readonly leftOut?: { readonly patch: string; readonly texts: readonly string[] };
   /** Acceptance tests in prose: neither passed nor failed. */
   readonly notExecutable: readonly string[];
   /** What is to be known of its last attempt and stopped nothing: what was kept, gone on from, or put together for it. */
@@ -67,6 +69,15 @@ export interface ReportedConflict {
   readonly resolved: readonly string[];
 }
 
+export interface ReportedStray {
+  readonly from: string;
+  readonly to: string;
+  /** Whose tool it was. */
+  readonly by: string;
+  /** The ref that keeps what the tool had made of it. */
+  readonly keptAs: string;
+}
+
 export interface SetReport {
   readonly format: 1;
   readonly runId: string;
@@ -83,6 +94,8 @@ export interface SetReport {
   /** What the run was allowed to cost, and how that went; null for one that has no limit. */
   readonly budget: BudgetUse | null;
   readonly workstreams: readonly ReportedWorkstream[];
+  /** Moves of the branch by tools, which were set back; left out: there were none. */
+  readonly strays?: readonly ReportedStray[];
   readonly gateRuns: readonly ReportedGateRun[];
   readonly conflicts: readonly ReportedConflict[];
   readonly malformed: readonly { readonly file: string; readonly place: string; readonly reason: string }[];
@@ -115,6 +128,9 @@ export interface Totals {
   /** Share of the workers' time in which they worked, 0 to 1. */
   readonly utilisation: number | null;
 }
+
+/** Says whether what a line of `leftOut` tells of can be brought back. */
+export const isKept = (text: string): boolean => text.startsWith('kept');
 
 /** Counts what a reader asks first. `now` stands for the end of what still runs. */
 export function totalsOf(report: SetReport, now: number): Totals {

@@ -1,7 +1,7 @@
 /**
  * Tools that say they are done: nobody is believed.
  */
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { WorkstreamEnded } from '../../../src/activities/workstream/api.js';
@@ -138,12 +138,30 @@ describe('done, it says, and has changed', () => {
         ' other=$(echo evil | git hash-object -w --stdin); cat $repo/.git/objects/$(echo $other | sed "s|^..|&/|") > $file',
       [/^the object \.git\/objects\/..\/\w+ is not what its name says$/],
     ],
+    "the person's index, by deleting it": [
+      'rm $repo/.git/index; echo 1 >> $repo/README.md',
+      [/^the index of .*repo was deleted; it comes back with: git reset$/, /README.md was written$/],
+    ],
+    "the person's index, by emptying it": [
+      'cd $repo; env -u GIT_DIR git read-tree --empty',
+      [/^the index of .*repo was changed$/],
+    ],
+    "the person's index, so that git cannot read it": [
+      'echo broken > $repo/.git/index',
+      [/^the index of .*repo cannot be read by git any more; rm it, then: git reset$/],
+    ],
     'HEAD of the person': ['git -C $repo symbolic-ref HEAD refs/heads/none', [/^HEAD of/]],
   };
   test.each(Object.entries(cases))('%s', async (_, [script, expected]) => {
+    hall.repo.commit(
+      'many',
+      Object.fromEntries(Array.from({ length: 30 }, (__, n) => [`many/${n}.txt`, 'x\n'])),
+    );
     const before = hall.repo.git('rev-parse', 'main');
     hall.repo.git('update-ref', 'refs/planwright/patches/other/ws-x', before);
-    const [base, tree] = ['HEAD', 'HEAD^{tree}'].map((name) => hall.repo.git('rev-parse', name).slice(0, 12));
+    const [base, tree] = [before, hall.repo.git('rev-parse', `${hall.base}^{tree}`)].map((id) =>
+      id.slice(0, 12),
+    );
     const ended = await hall.run(
       `echo 1 > src/n; repo=${hall.repo.path}; settings=${process.env['GIT_CONFIG_GLOBAL']}; (${script}); echo done`,
     );
@@ -155,6 +173,8 @@ describe('done, it says, and has changed', () => {
           : expect.stringMatching(text),
       );
     expect(ended.ledger!.quarantine!.reason).toMatch(/^outside its work tree, while it worked/);
+    expect(texts.length).toBeLessThanOrEqual(3); // what it is, and not each file that it concerns
+    rmSync(join(hall.repo.path, '.git/index'), { force: true }); // it may be none
     await kept(ended);
     hall.repo.tryGit('update-ref', 'refs/heads/main', before);
     writeFileSync(process.env['GIT_CONFIG_GLOBAL']!, '');
