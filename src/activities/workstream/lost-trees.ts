@@ -7,11 +7,11 @@
  * where there was only one, or the output of only one speaks of that work tree, that is enough to hold its patch.
  */
 import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { readJson, writeJson } from '../../os/json-file.js';
 import { exists, namesIn } from '../../os/paths.js';
 import { lifeOf } from '../../os/process-identity.mjs';
-import { isClosing, isIntact, placeOf } from '../../tools/git/close-worktree.js';
+import { isBare, isClosing, isIntact, placeOf, strangersFolder } from '../../tools/git/close-worktree.js';
 import {
   findOwnWorktree,
   readNote,
@@ -49,9 +49,9 @@ async function whatIsWrong(worktree: OwnWorktree): Promise<string | null> {
   const { path, note, repository } = worktree;
   if (!(await isIntact(worktree))) {
     const place = await placeOf(worktree);
-    return place === null
-      ? `"${path}" was removed, or something else put in its place`
-      : `"${path}" was moved to "${place}"`;
+    if (place !== null) return `"${path}" was moved to "${place}"`;
+    const other = `and something else put in its place, which is kept in "${strangersFolder(dirname(path))}"`;
+    return `"${path}" was removed${(await isBare(path)) ? '' : `, ${other}`}`;
   }
   if (note.adminDir === null || (await exists(note.adminDir))) return null;
   // A whole repository that is gone is another trouble than this one's.
@@ -60,8 +60,14 @@ async function whatIsWrong(worktree: OwnWorktree): Promise<string | null> {
     : null;
 }
 
-/** Those of this worker: who removes a work tree may remove our notes of the others with it. */
-const watched = new Set<OwnWorktree>();
+/**
+ * Those of this worker, and since when they are watched no more: who removes a work tree may remove our notes of the others
+ * with it, and come to its own end before the others have missed theirs.
+ */
+const watched = new Map<OwnWorktree, number | null>();
+
+/** Nobody misses a work tree so much later. */
+const REMEMBERED_MS = 60_000;
 
 /** Looks after the work tree of an attempt while programs run in it. */
 export class TreeWatch {
@@ -79,7 +85,7 @@ export class TreeWatch {
     /** How many the attempt has lost before. */
     private readonly earlier: number,
   ) {
-    watched.add(worktree);
+    watched.set(worktree, null);
     this.#timer = setInterval(() => {
       this.#looking = this.#looking.then(() => this.#glance()).catch(() => undefined);
     }, LOOK_MS);
@@ -114,7 +120,7 @@ export class TreeWatch {
     const folder = worktreesFolder(home, repository.commonDir);
     const suspects =
       readNote(folder, id) === null
-        ? neighboursOf(worktree)
+        ? neighboursOf(worktree, span)
         : await othersAtWork(home, repository, worktree, span);
     this.loss = { id, step: note.owner.step, ...span, detail, suspects, nth: this.earlier + 1 };
     this.#gone.abort(new Error('CANCELLED'));
@@ -123,15 +129,20 @@ export class TreeWatch {
   }
 
   async close(): Promise<void> {
-    watched.delete(this.worktree);
+    const now = Date.now();
+    if (watched.get(this.worktree) === null) watched.set(this.worktree, now);
+    for (const [one, closedAt] of watched)
+      if (closedAt !== null && now - closedAt > REMEMBERED_MS) watched.delete(one);
     clearInterval(this.#timer);
     await this.#looking;
   }
 }
 
-const neighboursOf = ({ id: own, repository: { commonDir } }: OwnWorktree): AtWork[] =>
-  [...watched].flatMap(({ id, note, repository }) =>
-    id === own || repository.commonDir !== commonDir ? [] : [{ id, step: note.owner.step }],
+const neighboursOf = ({ id: own, repository: { commonDir } }: OwnWorktree, { from }: Span): AtWork[] =>
+  [...watched].flatMap(([{ id, note, repository }, closedAt]) =>
+    id === own || repository.commonDir !== commonDir || (closedAt !== null && closedAt < from)
+      ? []
+      : [{ id, step: note.owner.step }],
   );
 
 /** Says for a person what was lost, and who may have done it. */

@@ -1,7 +1,7 @@
 /**
  * Removing work trees of ours: never one with something in it that was not captured.
  */
-import { lstat, mkdir, rename, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -123,12 +123,30 @@ export async function removeOwnWorktree(worktree: OwnWorktree, mayKeep = false):
   await mkdir(join(gone, '..'), { recursive: true, mode: 0o700 });
   // Who sees that it is gone must not take it for somebody's doing.
   await writeFile(closingFile(join(own, '..', '..'), id), '').catch(ifMissing);
+  if (!(await isIntact(worktree))) await setAside(path, strangersFolder(join(own, '..', '..')), id);
   // First out of the way, at once: a kill in the middle leaves no half of a work tree behind.
   await rename(path, gone).catch(ifMissing);
   await worktreesLocked(repository, () => forgetLinked(repository, path));
   if (!(mayKeep && (await keepFiles(join(own, '..', '..'), git, gone)))) await removeTree(gone);
   await removeTree(own);
   forgetOwnGit(own);
+}
+
+/** Where things are kept that somebody put in the place of a work tree: they are not ours to remove. */
+export const strangersFolder = (folder: string): string => join(folder, '.strangers');
+
+/** Says whether nothing is there, or a directory with nothing in it. */
+export async function isBare(path: string): Promise<boolean> {
+  const entries = await readdir(path).catch(({ code }: NodeJS.ErrnoException) =>
+    code === 'ENOENT' ? [] : null,
+  );
+  return entries?.length === 0;
+}
+
+async function setAside(path: string, strangers: string, id: string): Promise<void> {
+  if (await isBare(path)) return;
+  await mkdir(strangers, { recursive: true, mode: 0o700 });
+  await rename(path, join(strangers, `${id}-${randomBytes(4).toString('hex')}`)).catch(ifMissing);
 }
 
 /** Removes a work tree that was only half made. No tool has seen it: there is nothing in it to lose. */

@@ -245,12 +245,13 @@ async function make(repository: Repository, folder: string, request: WorktreeReq
       link === null ? join(path, '.git') : resolve(path, link.trimEnd().slice('gitdir: '.length));
     await copyFile(git.index, join(adminDir, 'index'));
     const included = request.includes === false ? [] : await copyIncluded(repository, git);
-    const { ino, birthtimeMs } = await lstat(path);
+    const { ino, birthtimeMs, ctimeMs } = await lstat(path);
     const note: WorktreeNote = {
       ...making,
       state: 'ready',
       inode: ino,
-      bornMs: birthtimeMs,
+      // Where a file system does not know, this is said to be the time of the last change.
+      ...(birthtimeMs === ctimeMs ? {} : { bornMs: birthtimeMs }),
       link,
       adminDir: isolation === 'clone' ? null : adminDir,
       included,

@@ -64,7 +64,7 @@ test('the work tree of another, and was alone with it: it is held by name, and t
   const victim = await atWork('b');
   const culprit = await hall.run(`rm -rf ${victim.path}; echo 1 > src/a`);
   expect(await whyAgain(victim)).toMatch(
-    /^WorkTreeLost: its work tree was removed, and it is begun again: at \S+Z ".*ws-b.*" was removed, or something else put in its place \(at work then: ws-a\)$/,
+    /^WorkTreeLost: its work tree was removed, and it is begun again: at \S+Z ".*ws-b.*" was removed \(at work then: ws-a\)$/,
   );
   expect(harmed(culprit)).toEqual({
     outcome: 'quarantined',
@@ -101,6 +101,20 @@ test.each([
   const again = await hall.run('echo 2 > src/b', ofStep('ws-b'), start(2));
   expect([again.outcome, again.patch?.paths]).toEqual(['patched', ['src/b']]);
   expectHealthy(hall.repo.path);
+});
+
+test('what somebody put in its place is not removed with it, and the person hears where it is', async () => {
+  const victim = await atWork('b');
+  await hall.run(
+    `rm -rf ${victim.path}; mkdir ${victim.path}; echo dear > ${victim.path}/diary; echo 1 > src/a`,
+  );
+  const [, strangers = ''] =
+    /put in its place, which is kept in "([^"]+)"/.exec(await whyAgain(victim)) ?? [];
+  const kept = await namesIn(strangers);
+  expect(kept).toEqual([expect.stringMatching(/^ws-b.*-[0-9a-f]{8}$/)]);
+  expect(readFileSync(join(strangers, kept[0]!, 'diary'), 'utf8')).toBe('dear\n');
+  const again = await hall.run('echo 2 > src/b', ofStep('ws-b'), start(2));
+  expect([again.outcome, again.patch?.paths]).toEqual(['patched', ['src/b']]);
 });
 
 test('what was written before is gone on from, where checkpoints are taken', async () => {
@@ -195,9 +209,12 @@ test('one that removes all we have beside the repository: what it leaves is a de
   const victim = await atWork('b');
   const folder = dirname(victim.path);
   expect(basename(dirname(folder))).toBe('worktrees');
-  const evil = hall.run(`cd /; rm -rf ${folder}; sleep 60`).catch((error: unknown) => error);
-  await whyAgain(victim);
-  await evil;
+  const script = `cd /; rm -rf ${folder}; sleep 60`;
+  const evil = hall.run(script).catch((error: unknown) => error);
+  expect(await whyAgain(victim)).toMatch(/\(at work then: ws-a\)$/);
+  // Whoever of the two misses its own first knows of the other still: then it is begun again, and alone.
+  const shown = (await evil) instanceof Error ? await hall.run(script, {}, start(2)) : await evil;
+  expect(shown).toMatchObject({ outcome: 'failed', trouble: { reason: 'worktree-replaced' } });
   const again = await hall.run('echo 2 > src/b', ofStep('ws-b'), start(2));
   expect([again.outcome, again.patch?.paths]).toEqual(['patched', ['src/b']]);
   expect(snapshot(hall.repo.path)).toEqual(before);
