@@ -15,6 +15,12 @@ export interface EscalationRule {
   readonly priority: Priority;
 }
 
+/** The rule that counts for one job. */
+export interface RuleOfJob extends EscalationRule {
+  /** The job names the tool that takes over: that follows the job's own retries, however many. */
+  readonly isNamed: boolean;
+}
+
 export type EscalationRules = Readonly<Record<string, EscalationRule>>;
 
 const TO_NOBODY: EscalationRule = { onFailure: null, onTimeout: null, retries: 1, priority: 'high' };
@@ -33,26 +39,28 @@ export type EscalationReason = 'failure' | 'timeout';
 export function ruleOf(
   job: Pick<Job, 'tool' | 'retryPolicy' | 'metadata'>,
   rules: EscalationRules,
-): EscalationRule | null {
+): RuleOfJob | null {
   const { retryPolicy: choice } = job;
   if (choice?.kind === 'none' || choice?.kind === 'retry-same') return null;
   const rule = Object.hasOwn(rules, job.tool) ? rules[job.tool]! : TO_NOBODY;
   // What the author names is for the tool the author names; whoever took over follows the rules.
   const isOriginal = toolsBefore(job).length === 0;
-  const { onFailure, onTimeout, ...rest } =
-    choice !== null && isOriginal ? { ...rule, onFailure: choice.tool, onTimeout: choice.tool } : rule;
+  const isNamed = choice !== null && isOriginal;
+  const { onFailure, onTimeout, ...rest } = isNamed
+    ? { ...rule, onFailure: choice.tool, onTimeout: choice.tool }
+    : rule;
   const allowed = (tool: string | null): string | null =>
     tool !== null && tool !== job.tool && !toolsBefore(job).includes(tool) ? tool : null;
-  return { ...rest, onFailure: allowed(onFailure), onTimeout: allowed(onTimeout) };
+  return { ...rest, onFailure: allowed(onFailure), onTimeout: allowed(onTimeout), isNamed };
 }
 
 /** Returns who takes over; null when nobody does, or not yet. */
 export function escalationTarget(
-  rule: EscalationRule | null,
+  rule: RuleOfJob | null,
   reason: EscalationReason,
   retries: number,
 ): string | null {
-  if (rule === null || retries < rule.retries) return null;
+  if (rule === null || (!rule.isNamed && retries < rule.retries)) return null;
   return reason === 'timeout' ? rule.onTimeout : rule.onFailure;
 }
 
@@ -76,11 +84,12 @@ export function chainOf(
   return seen;
 }
 
-/** Returns the retries of a job: no more than come before it is handed on. */
+/** Returns the retries of a job: its own where it names who takes over, else no more than come before it is handed on. */
 export function retriesBeforeEscalation(job: Job, queue: RetryPolicy, rules: EscalationRules): RetryPolicy {
   const policy = policyOf(job, queue);
   const rule = ruleOf(job, rules);
   if (rule === null || (rule.onFailure ?? rule.onTimeout) === null) return policy;
+  if (rule.isNamed && job.maxRetries !== null) return policy;
   return { ...policy, maxRetries: Math.min(policy.maxRetries, rule.retries) };
 }
 

@@ -12,6 +12,7 @@ import {
   defineSignal,
   isCancellation,
   ParentClosePolicy,
+  patched,
   setHandler,
   startChild,
   upsertMemo,
@@ -254,7 +255,9 @@ class JobKeeper {
     if (ending.message === quotaText(job.tool)) return this.#withoutTool(ending.message);
     const reason: EscalationReason = ending.isTimeout ? 'timeout' : 'failure';
     const rule = ruleOf(job, rules);
-    const tool = escalationTarget(rule, reason, ending.retries);
+    // A job of before was handed on only after the retries of the rule, also to the tool that it names.
+    const isOfBefore = rule?.isNamed === true && !patched('named-tool-takes-over');
+    const tool = escalationTarget(isOfBefore ? { ...rule, isNamed: false } : rule, reason, ending.retries);
     if (rule === null || tool === null || this.#cancel !== null)
       return this.#finish('failed', ending.message);
     return this.#handOn(rule, { tool, reason, lastError: ending.lastError }, ending.message);

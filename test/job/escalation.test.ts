@@ -44,6 +44,16 @@ test('the tool that a job names takes over, and whoever took over follows the ru
   expect(chainOf(job, { ...DEFAULT_RULES, claude: rule('gemini') })).toEqual(['aider', 'claude', 'gemini']);
 });
 
+test('the tool that a job names takes over after the retries of the job, however many', async () => {
+  const named = (max_retries: number) =>
+    aider({ metadata: { retry_policy: 'escalate_to_claude', max_retries } });
+  for (const max of [0, 1, 5]) {
+    const job = await named(max);
+    expect(retriesBeforeEscalation(job, DEFAULT_RETRY, DEFAULT_RULES).maxRetries).toBe(max);
+    expect(escalationTarget(ruleOf(job, DEFAULT_RULES), 'failure', max)).toBe('claude');
+  }
+});
+
 test('a chain stops at a tool that was seen already', async () => {
   // aider -> codex -> claude -> aider
   const circle = { aider: rule('codex'), codex: rule('claude'), claude: rule('aider') };
