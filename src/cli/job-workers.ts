@@ -115,10 +115,9 @@ export async function waitForJobs(
     const leaving = new AbortController();
     const forget = world.onInterrupt(() => leaving.abort());
     const progress = openProgress(world, { queue, json });
-    const onLook = (stats: QueueStats): void => progress.take(stats);
     try {
       return ids.length > 0
-        ? await waitForSome(world, link, queue, ids, json, onLook, leaving.signal)
+        ? await waitForSome(world, link, ids, { queue, json }, progress, leaving.signal)
         : await waitForAll(world, link, { queue, json }, progress, leaving.signal);
     } finally {
       progress.close();
@@ -143,8 +142,8 @@ async function waitForAll(
   let stats = await queueStats(link, queue);
   const onLook = (now: QueueStats): void => progress.take((stats = now));
   const isEmpty = await waitUntilEmpty(link, queue, { everyMs: LOOK_MS, onLook, signal });
+  if (!isEmpty) return leaveWait(world, progress);
   progress.close();
-  if (!isEmpty) return 1;
   const until = Date.now();
   const bad = await endedBadly(client, queue, since);
   if (json) printJsonLine(world, { type: 'result', ...stats, ended_badly: bad });
@@ -162,23 +161,29 @@ async function waitForAll(
   return bad.length === 0 ? 0 : 1;
 }
 
+/** After Ctrl-C: what ends at 1 here is the wait, no job. */
+function leaveWait(world: World, progress: JobProgress): ExitCode {
+  progress.close();
+  tellTo(world)('no longer waiting; the jobs go on');
+  return 1;
+}
+
 /** Jobs that are named when they ended badly. */
 const NAMED = 20;
 
 async function waitForSome(
   world: World,
   link: Link,
-  queue: string,
   ids: readonly string[],
-  json: boolean,
-  onLook: (stats: QueueStats) => void,
+  { queue, json }: QueueFlags,
+  progress: JobProgress,
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const open = [...ids];
   let isGood = true;
   while (open.length > 0) {
-    if (signal.aborted) return 1;
-    onLook(await queueStats(link, queue));
+    if (signal.aborted) return leaveWait(world, progress);
+    progress.take(await queueStats(link, queue));
     for (const id of [...open]) {
       const job = await readJob(link, queue, id);
       if (job !== null && !isFinal(job.status)) continue;

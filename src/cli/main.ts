@@ -13,7 +13,7 @@ export async function main(argv: readonly string[], world: World = realWorld()):
   try {
     return await run(argv, world);
   } catch (error) {
-    if (error instanceof CommanderError) return fromCommander(error, world, asJson);
+    if (error instanceof CommanderError) return fromCommander(error, argv, world, asJson);
     const { reportError } = await import('./errors.js');
     return reportError(world, error, asJson);
   }
@@ -67,18 +67,16 @@ async function unknownCommand(wanted: string, argv: readonly string[]): Promise<
     import('./old-names.js'),
   ]);
   const now = newNameOf(wanted, argv);
-  if (now?.includes(' ')) {
-    throw new UsageError(`there is no command "${wanted}"; did you mean "${now}"?`, [
+  if (now !== null) {
+    return new UsageError(`there is no command "${wanted}"; did you mean "${now}"?`, [
       `${now.startsWith(MERGE_PROGRAM) ? '' : 'planwright '}${now} --help    says what can be said there`,
       'docs/migrating.md has every old command, flag and file, and what it is now',
     ]);
   }
-  const meant =
-    now ??
-    nearest(
-      wanted,
-      commands.map(({ name }) => name),
-    );
+  const meant = nearest(
+    wanted,
+    commands.map(({ name }) => name),
+  );
   const guess = meant === null ? '' : `; did you mean "${meant}"?`;
   return new UsageError(`there is no command "${wanted}"${guess}`, [
     'planwright --help    lists the commands',
@@ -126,7 +124,12 @@ Examples:
 
 Exit codes: 0 done, 1 the work failed or was canceled, 2 wrong use or input.`;
 
-async function fromCommander(error: CommanderError, world: World, asJson: boolean): Promise<ExitCode> {
+async function fromCommander(
+  error: CommanderError,
+  argv: readonly string[],
+  world: World,
+  asJson: boolean,
+): Promise<ExitCode> {
   if (error.code === 'planwright.version') {
     const { packageVersion } = await import('../package.js');
     world.out.write(`${packageVersion()}\n`);
@@ -134,8 +137,10 @@ async function fromCommander(error: CommanderError, world: World, asJson: boolea
   }
   if (error.exitCode === 0) return 0;
   const message = error.message.replace(/^error: /, '');
-  if (asJson) world.out.write(`${JSON.stringify({ type: 'error', code: 'usage', message })}\n`);
-  if (/unknown option '--db/.test(message))
-    world.err.write('The state directory is named by PLANWRIGHT_HOME now.\n');
+  const flag = /^unknown option '(--[a-z-]+)/.exec(message)?.[1];
+  const instead = flag === undefined ? null : (await import('./old-names.js')).insteadOfFlag(flag, argv);
+  const remedies = instead === null ? {} : { remedies: [instead] };
+  if (asJson) world.out.write(`${JSON.stringify({ type: 'error', code: 'usage', message, ...remedies })}\n`);
+  if (instead !== null) world.err.write(`  ${instead}\n`);
   return 2;
 }

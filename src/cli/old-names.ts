@@ -73,7 +73,7 @@ const NAMES: Readonly<Record<string, string>> = {
   uet_workstream_loader: 'workstream validate',
   run_uet_workstreams: 'workstream run',
   uet_init_db: 'up',
-  uet_spawn_workers: 'worker list',
+  uet_spawn_workers: 'up',
   worktree_manager: 'worktree list',
   validate_workstream: 'workstream validate',
   complete_task: 'workstream complete',
@@ -155,6 +155,25 @@ const MERGE_TOOLS: Readonly<Record<string, string>> = {
   emit_event: 'emit_success_event',
   safe_merge_emit_event: 'emit_success_event',
 };
+
+/** Flags of the scripts that workstreams were run with, and what is done now instead. */
+const WORKSTREAM_FLAGS: Readonly<Record<string, string>> = {
+  '--resume': 'planwright retry <run>    goes on with a run: what succeeded is used again',
+  '--parallel': 'without --ws-id all are run, side by side where they can be',
+  '--run-id': 'ids of runs are made; "last" stands for the latest',
+  '--plan': 'planwright start <file>    runs a plan',
+  '--workstreams-dir': 'the folder is an argument: planwright workstream run <folder>',
+  '--dir': 'the folder is an argument: planwright workstream run <folder>',
+  '--agents': '--max-workers says how many run at once',
+  '--no-commit': '--prove lands nothing: it finds out which patches could',
+};
+
+/** Returns what is done now instead of an old flag, or null. */
+export function insteadOfFlag(flag: string, argv: readonly string[]): string | null {
+  if (flag === '--db') return 'the state directory is named by PLANWRIGHT_HOME';
+  const isKnown = argv[0] === 'workstream' && Object.hasOwn(WORKSTREAM_FLAGS, flag);
+  return isKnown ? WORKSTREAM_FLAGS[flag]! : null;
+}
 
 const OF_JOBS: Readonly<Record<string, string>> = { status: 'job status', run: 'job run' };
 

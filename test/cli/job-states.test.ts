@@ -145,6 +145,22 @@ test('workers that are stopped at once end the command at work, and the job runs
   expect(read('logs/stubborn.run-2.attempt-1.log')).toContain('stubborn goes on');
 });
 
+test.each([[[]], [['patient']]])(
+  'who only waits leaves with Ctrl-C, and is told: job wait %j',
+  async (ids) => {
+    const q = on('left');
+    await q.run('submit', q.file('patient', 'true')); // no worker: it stays queued
+    const waiting = shop.begin(['job', 'wait', ...ids, '--queue', 'left']);
+    await waiting.said('1 queued');
+    waiting.world.interrupt();
+    expect(await waiting.done).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('no longer waiting; the jobs go on') as string,
+    });
+    expect((await q.status('patient')).status).toBe('queued');
+  },
+);
+
 test('a job whose tool is held by hand waits for it, says so, and runs when it is given back', async () => {
   const q = on('breaker');
   writeFileSync(

@@ -100,6 +100,14 @@ describe('an old name', () => {
     expect(world.err.text()).toContain(`did you mean "${newNameOf(script)!}"?`);
   });
 
+  test('of one word says as much as one of two', async () => {
+    const world = aWorld();
+    expect(await main(['uet_spawn_workers'], world)).toBe(2);
+    expect(world.err.text()).toContain('did you mean "up"?');
+    expect(world.err.text()).toContain('planwright up --help');
+    expect(world.err.text()).toContain('docs/migrating.md');
+  });
+
   test('of a tool of the safe merge leads to one that is there', () => {
     expect(mergeTools.filter((tool) => !Object.hasOwn(TOOLS, tool))).toEqual([]);
   });
@@ -127,6 +135,20 @@ describe('an old name', () => {
     expect(newNameOf('__proto__')).toBeNull();
     expect(newNameOf('nothing_of_the_kind')).toBeNull();
   });
+});
+
+test.each([
+  [['workstream', 'run', '--resume', 'ws-one'], 'planwright retry <run>'],
+  [['workstream', 'run', '--parallel'], 'without --ws-id'],
+  [['workstream', 'run', '--plan', 'plan.json'], 'planwright start <file>'],
+  [['workstream', 'validate', '--run-id=r1'], 'ids of runs are made'],
+  [['workstream', 'next', '--workstreams-dir', 'ws'], 'the folder is an argument'],
+  [['start', 'plan.json', '--db', 'x.db'], 'PLANWRIGHT_HOME'],
+])('an old flag is answered with what is done now: %j', async (words, instead) => {
+  const world = aWorld();
+  expect(await main([...words, '--json'], world)).toBe(2);
+  expect(world.err.text()).toContain(instead);
+  expect((JSON.parse(world.out.text()) as { remedies: string[] }).remedies[0]).toContain(instead);
 });
 
 test('every flag of the older commands is on the page', () => {
