@@ -16,6 +16,7 @@ import { costText, fateOf, totalsOf } from '../workstream/report/report.js';
 import { PlanwrightError } from '../client/errors.js';
 import { paintOf, print, printJson, tellTo, withLink } from './command.js';
 import { printProblems } from './errors.js';
+import { programName } from './program-name.js';
 import { labelled } from './report.js';
 import { startAndFollow } from './start-and-follow.js';
 import { oneLine } from './text/neutralise.js';
@@ -41,10 +42,17 @@ export async function runSet(world: World, options: SetOptions, flags: RunFlags)
   for (const { id, reason } of selection.blocked) tell(`blocked: ${id}: ${reason}`);
   if (selection.countedAsMet.length > 0) tell(`taken as done: ${selection.countedAsMet.join(', ')}`);
   for (const line of otherTools(prepared)) tell(line);
+  const isDry = compiled.plan.steps.some(({ work }) => work.kind === 'workstream' && work.dryRun);
+  if (isDry) tell('a dry run: no tool is called, and nothing lands');
   return withLink(world, (link) => {
     const { json, detach } = flags;
     const start = () => startSet(link, prepared, compiled);
-    const last = (runId: string): readonly string[] => reportPlaces(world, link, runId);
+    const last = (runId: string): readonly string[] => [
+      ...reportPlaces(world, link, runId),
+      ...(isDry
+        ? labelled([['Dry run', `${programName(world.env)} workstream show ${runId}`]], paintOf(world))
+        : []),
+    ];
     return startAndFollow(world, link, { plan: compiled.plan, start, json, detach, last });
   });
 }

@@ -93,3 +93,29 @@ test('what is in quarantine is listed with its kind, what it holds up, and how t
     /^ws-bad {2}gate {2}gate "sound" is red[^]*planwright patch restore \S+\/ws-bad-\S+ <directory>\n$/,
   );
 });
+
+test('what landed in a run is rolled back by the retry that took it over, too; a dry run says that it is one', async () => {
+  const place = aPlaceIn(
+    shop,
+    'taken-over',
+    [
+      { id: 'ws-good', task: 'write:good.txt=x', scope: ['good.txt'] },
+      { id: 'ws-away', task: `needs:${join(shop.folder, 'nowhere')}=no`, scope: ['away.txt'] },
+    ],
+    { gate: 'true', more: once },
+  );
+  const good = join(place.repository, 'good.txt');
+  const run = ['workstream', 'run', '--root', place.repository, '--config', place.config];
+  const dry = await shop.begin([...run, '--dry-run']).done;
+  expect(dry.err).toContain('a dry run: no tool is called, and nothing lands');
+  expect(dry.out).toMatch(/^Dry run {2}planwright workstream show workstreams-/m);
+  expect([dry.code, existsSync(good)]).toEqual([0, false]);
+
+  expect((await shop.begin(run).done).code).toBe(1);
+  expect((await shop.run('retry', 'last')).code).toBe(1);
+  expect((await shop.run('workstream', 'show', 'last')).out).toMatch(/ws-good +landed/);
+  expect(existsSync(good)).toBe(true);
+  const back = await shop.run('workstream', 'rollback', 'last', 'ws-good', '--reason', 'not wanted');
+  expect(back, `${back.out}\n${back.err}`).toMatchObject({ code: 0 });
+  expect(existsSync(good)).toBe(false);
+});

@@ -89,16 +89,26 @@ function planOf(plan: Plan, step: Step, landing: Step, work: LandingWork): Plan 
   };
 }
 
-/** Finds the commit a patch became: it names both the run and the patch. */
+/** Finds the commit a patch became: that of the run, else that of an earlier run, which a retry has taken over. */
 async function landedAs(
   repository: Repository,
   branch: string,
   runId: string,
   patchId: string,
 ): Promise<string | null> {
-  const greps = [`Planwright-Run: ${runId}`, `Planwright-Patch: ${patchId}`].map(
-    (text) => `--grep=^${escaped(text)}$`,
+  const ofPatch = `Planwright-Patch: ${patchId}`;
+  return (
+    (await newestWith(repository, branch, [`Planwright-Run: ${runId}`, ofPatch])) ??
+    newestWith(repository, branch, [ofPatch])
   );
+}
+
+async function newestWith(
+  repository: Repository,
+  branch: string,
+  lines: readonly string[],
+): Promise<string | null> {
+  const greps = lines.map((text) => `--grep=^${escaped(text)}$`);
   const found = await gitIn(
     repository,
     ['log', '-1', '--format=%H', '--all-match', ...greps, '--no-show-signature', '--end-of-options', branch],
