@@ -2,6 +2,7 @@
  * `up` and `down`: the server and the worker of a state directory, together.
  */
 import { RUN_WORKFLOW } from '../workflows/api.js';
+import { JOB_WORKFLOW } from '../workflows/job-api.js';
 import { countOpen } from './ask.js';
 import { ensureWorker, stopWorker, type WorkerPresence } from './background-worker.js';
 import { stopServer, type World } from './embedded.js';
@@ -44,6 +45,8 @@ export interface Down {
   readonly server: ServerRecord | null;
   /** Runs that were open on the embedded server, or null when it did not say: they go on at the next `up`. */
   readonly openRuns: number | null;
+  /** The same of jobs, of all queues. */
+  readonly openJobs: number | null;
 }
 
 /** Stops all background workers of this state directory, then its server. A cluster elsewhere is left alone. */
@@ -54,9 +57,8 @@ export async function down(world: World, { force, keepServer }: DownOptions): Pr
   }
   const state = await stateOfServer(world.home);
   // Counted once no worker can end one any more.
-  const openRuns =
-    state.kind === 'answers'
-      ? await countOpen(state.record.address, state.record.namespace, RUN_WORKFLOW)
-      : null;
-  return { workers, server: keepServer ? null : await stopServer(world), openRuns };
+  const open = async (type: string): Promise<number | null> =>
+    state.kind === 'answers' ? countOpen(state.record.address, state.record.namespace, type) : null;
+  const [openRuns, openJobs] = await Promise.all([open(RUN_WORKFLOW), open(JOB_WORKFLOW)]);
+  return { workers, server: keepServer ? null : await stopServer(world), openRuns, openJobs };
 }

@@ -28,12 +28,15 @@ export function define(command: Command, { world, exit }: Host): void {
 
 async function stop(world: World, { force, keepServer, json }: Options): Promise<ExitCode> {
   const { down } = await import('../../server/lifecycle.js');
-  const { workers, server, openRuns } = await down(
+  const { workers, server, openRuns, openJobs } = await down(
     { home: stateHome(world.env), env: world.env, tell: tellTo(world) },
     { force, keepServer },
   );
   if (json) {
-    printJson(world, { workers: workers.length, server: server?.address ?? null, open_runs: openRuns });
+    printJson(world, {
+      ...{ workers: workers.length, server: server?.address ?? null },
+      ...{ open_runs: openRuns, open_jobs: openJobs },
+    });
     return 0;
   }
   const stopped = [
@@ -41,8 +44,8 @@ async function stop(world: World, { force, keepServer, json }: Options): Promise
     ...(server === null ? [] : [`stopped the Temporal server at ${server.address}`]),
   ];
   print(world, ...(stopped.length > 0 ? stopped : ['nothing was running']));
-  if (openRuns !== null && openRuns > 0) {
-    print(world, `${plural(openRuns, 'run is', 'runs are')} open and will go on: planwright up`);
-  }
+  const [runs, jobs] = [openRuns ?? 0, openJobs ?? 0];
+  if (runs > 0) print(world, `${plural(runs, 'run is', 'runs are')} open and will go on: planwright up`);
+  if (jobs > 0) print(world, `${plural(jobs, 'job has', 'jobs have')} not ended and will be there again`);
   return 0;
 }
