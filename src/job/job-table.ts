@@ -3,6 +3,7 @@
  */
 
 import { JOB_BYTES, WAIT_BYTES, wordBytes } from './pack-queue.js';
+import { WaitingLine, type Next } from './waiting-line.js';
 
 /** A job that asks for a place. `execution` tells one run of its workflow from another of the same id. */
 export interface JobAsk {
@@ -40,6 +41,7 @@ export class JobTable {
   readonly #waiters = new Map<string, Set<string>>();
   /** In which order jobs came: those that wait for one job are told in this order. */
   readonly #cameAs = new Map<string, number>();
+  readonly #line = new WaitingLine((job) => this.#jobs.get(job.id) === job);
   #came = 0;
   #bytes = 0;
 
@@ -77,6 +79,12 @@ export class JobTable {
     return this.#counts[state];
   }
 
+  /** Returns the one of those that are queued that comes first, but of jobs of tools that are out of order. */
+  next(rankNow: (job: QueuedJob) => number): Next | null {
+    // No other job of the tool gets a place meanwhile: it would hear the same.
+    return this.#line.next(new Set(this.held.map(({ tool }) => tool)), rankNow);
+  }
+
   /** Takes in a job, or its change. */
   set(job: QueuedJob): void {
     const before = this.#jobs.get(job.id);
@@ -92,6 +100,7 @@ export class JobTable {
       this.#waiters.set(id, (waiters ?? new Set()).add(job.id));
     }
     this.#jobs.set(job.id, job);
+    if (job.state === 'queued') this.#line.add(job);
   }
 
   remove(job: QueuedJob): void {
@@ -126,6 +135,7 @@ export class JobTable {
 
   /** Returns the circle that a job would close, from it to it; null when there is none. */
   circleOf({ id, dependsOn }: JobAsk): string[] | null {
+    if (!this.#waiters.has(id) && !dependsOn.includes(id)) return null; // nothing leads to it
     const from = new Map<string, string>(dependsOn.map((other) => [other, id]));
     for (const [other] of from) {
       if (other === id) break;
@@ -141,10 +151,3 @@ export class JobTable {
 /** Beside the names of those that it waits for, and of tools, which several share. */
 export const bytesOf = ({ id, waitsFor }: Pick<QueuedJob, 'id' | 'waitsFor'>): number =>
   JOB_BYTES + wordBytes(id) + WAIT_BYTES * waitsFor.length;
-
-/** By priority, then by time, then by name. */
-export function isBefore(a: QueuedJob, rankA: number, b: QueuedJob, rankB: number): boolean {
-  if (rankA !== rankB) return rankA < rankB;
-  if (a.queuedAt !== b.queuedAt) return a.queuedAt < b.queuedAt;
-  return a.id < b.id;
-}

@@ -3,8 +3,9 @@
  * jobs are to be told goes out as news.
  */
 import type { FinalJobState } from './job.js';
-import { bytesOf, isBefore, JobTable, type JobAsk, type QueuedJob } from './job-table.js';
+import { bytesOf, JobTable, type JobAsk, type QueuedJob } from './job-table.js';
 import { MOST_PACKED_BYTES, TOLD_BYTES, wordBytes } from './pack-queue.js';
+import { isBefore } from './waiting-line.js';
 
 /** A queue on its way to the next execution of its workflow. */
 export interface QueueState {
@@ -167,23 +168,11 @@ export class JobQueue {
     const free = this.places - this.#jobs.count('running');
     if (free <= 0) return;
     for (let count = 0; count < free; count += 1) {
-      const next = this.#next(now);
+      const next = this.#jobs.next((job) => this.#rankNow(job, now));
       if (next === null) return;
       this.#jobs.set({ ...next.job, state: 'running' });
       this.#tell(next.job, { kind: 'go', rank: next.rank });
     }
-  }
-
-  #next(now: number): { readonly job: QueuedJob; readonly rank: number } | null {
-    let best: { readonly job: QueuedJob; readonly rank: number } | null = null;
-    // No other job of the tool gets a place meanwhile: it would hear the same.
-    const barred = new Set(this.#jobs.held.map(({ tool }) => tool));
-    for (const job of this.#jobs.all()) {
-      if (job.state !== 'queued' || (job.tool !== undefined && barred.has(job.tool))) continue;
-      const rank = this.#rankNow(job, now);
-      if (best === null || isBefore(job, rank, best.job, best.rank)) best = { job, rank };
-    }
-    return best;
   }
 
   /** Returns ids that the server is to be asked about; they are not returned again. */
