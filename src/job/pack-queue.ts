@@ -34,7 +34,7 @@ const NEWS: readonly JobNews['kind'][] = ['go', 'queued', 'fail', 'full'];
  */
 export const MOST_PACKED_BYTES = 1_800_000;
 /** So many jobs a queue takes that have not ended, with names of usual length: who submits more is told so before anything is begun. */
-export const MOST_OPEN_JOBS = 15_000;
+export const MOST_OPEN_JOBS = 10_000;
 /** What a job takes at most, with the signs between: places below 100,000, times within 11 days. Its names come to that. */
 export const JOB_BYTES = 66;
 export const WAIT_BYTES = 6;

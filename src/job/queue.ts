@@ -223,6 +223,10 @@ export class JobQueue {
     for (const id of this.#outside.keys()) this.#outside.set(id, 'to-find');
   }
 
+  get isSealing(): boolean {
+    return this.#sealing;
+  }
+
   /** Looks for overdue jobs: what they wait for is asked about again; so are jobs that are open and have not asked for a place. */
   lookAtDeadlines(now: number): void {
     // One that was told off and had not ended yet when it was asked about: nobody else says that it has.

@@ -23,6 +23,14 @@ export class EntityWorkflow {
   #hasNews = true;
   #onTheWay = 0;
 
+  constructor(private readonly maxEvents = MAX_EVENTS) {}
+
+  /** Whether a successor is due. */
+  get isLong(): boolean {
+    const { historyLength, continueAsNewSuggested } = workflowInfo();
+    return historyLength >= this.maxEvents || continueAsNewSuggested;
+  }
+
   /** Says that something has changed: there will be another step. */
   news(): void {
     this.#hasNews = true;
@@ -39,7 +47,7 @@ export class EntityWorkflow {
 
   /** Serves until there is nothing left to remember. */
   async serve(service: Service): Promise<void> {
-    const isDue = (): boolean => this.#hasNews || (this.#onTheWay === 0 && (service.isIdle() || isLong()));
+    const isDue = (): boolean => this.#hasNews || (this.#onTheWay === 0 && (service.isIdle() || this.isLong));
     for (;;) {
       this.#hasNews = false;
       service.step();
@@ -51,10 +59,4 @@ export class EntityWorkflow {
       await service.succeed();
     }
   }
-}
-
-/** Whether a successor is due. */
-export function isLong(): boolean {
-  const { historyLength, continueAsNewSuggested } = workflowInfo();
-  return historyLength >= MAX_EVENTS || continueAsNewSuggested;
 }

@@ -38,7 +38,7 @@ export interface JobInput {
   readonly runsBefore: number;
   /** Whoever submitted it asks the queue for its place, together with others: it asks only when nothing comes of that. */
   readonly isAnnounced?: boolean;
-  /** How many others were. */
+  /** How many jobs of its queue had not ended then, and were submitted with it: so much longer it leaves it to them. */
   readonly announcedWith?: number;
   /** Absolute: where it runs. */
   readonly root: string;

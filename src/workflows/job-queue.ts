@@ -21,7 +21,7 @@ import type { Activities } from '../activities/api.js';
 import type { JobAsk } from '../job/job-table.js';
 import { packQueue, unpackQueue } from '../job/pack-queue.js';
 import { JobQueue, type JobNews, type Told } from '../job/queue.js';
-import { EntityWorkflow, isLong } from './entity-workflow.js';
+import { EntityWorkflow } from './entity-workflow.js';
 import {
   ASK_PLACE_SIGNAL,
   ASK_PLACES_SIGNAL,
@@ -46,6 +46,11 @@ import {
 } from './job-api.js';
 import { queueDetails } from './job-queue-details.js';
 
+/**
+ * Events after which a successor takes over. A message that comes meanwhile makes the worker forget the queue and replay all of them,
+ * while more messages come: that must take far less than the 10 s that the server waits.
+ */
+const MAX_EVENTS = 2_000;
 /** Messages on their way at once: the server lets a workflow have 2,000, and fails its task beyond them. */
 const MOST_SENDING = 500;
 /** Ids that one activity asks the server about. */
@@ -63,7 +68,9 @@ export function keepJobs(input: QueueInput): Promise<void> {
 
 class Keeper {
   readonly #queue: JobQueue;
-  readonly #entity = new EntityWorkflow();
+  // Queues of before hand on later.
+  readonly #handsOnEarly = patched('queues-hand-on-early');
+  readonly #entity = new EntityWorkflow(this.#handsOnEarly ? MAX_EVENTS : undefined);
   /** Messages on their way. */
   #sending = 0;
   #watchesDeadlines = false;
@@ -103,7 +110,7 @@ class Keeper {
 
   /** What is not told by then, the successor tells: it can only take over when nothing is on its way. */
   #handsOn(): boolean {
-    return isLong() && !this.#queue.isBulky;
+    return this.#entity.isLong && !this.#queue.isBulky;
   }
 
   #view(): QueueView {
@@ -203,6 +210,8 @@ class Keeper {
 
   /** Asks the server about jobs that are waited for and have not asked for a place. */
   #find(): void {
+    // The successor asks about all of them. What a seal is for must be found here: it is not handed on.
+    if (this.#handsOnEarly && this.#handsOn() && !this.#queue.isSealing) return;
     for (;;) {
       const ids = this.#queue.takeToFind(FIND_AT_ONCE);
       if (ids.length === 0) return;

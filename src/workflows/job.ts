@@ -32,6 +32,7 @@ import {
 } from '../job/escalation.js';
 import { guardOf, quotaText } from '../job/guarded-tool.js';
 import { PRIORITIES, type FinalJobState, type JobState } from '../job/job.js';
+import { trustMs, waitForRoomMs } from '../job/patience.js';
 import type { JobNews } from '../job/queue.js';
 import type { StepFailure } from '../plan/attempt.js';
 import { canceledBy } from '../plan/cancel-words.js';
@@ -56,13 +57,6 @@ import {
 import { runEnding, type RunEnding } from './job-outcome.js';
 import { QueueDoor, startNextJob } from './job-place.js';
 import { JobTool, type ToolTurn } from './job-tool.js';
-
-/** So long a job trusts that who submitted it asks for its place. It asks itself then, in case that one died on the way. */
-const ANNOUNCED_MS = 10 * 60_000;
-/** Longer by up to this for each job submitted with it: thousands that ask at once keep the server from all else, the queue from its next execution. */
-const ANNOUNCED_EACH_MS = 3_000;
-/** So long a job waits that found no room in its queue. */
-const ASK_LATER_MS = 10 * 60_000;
 
 /**
  * Runs a job to its end.
@@ -124,8 +118,7 @@ class JobKeeper {
   constructor(input: JobInput) {
     this.#input = input;
     this.#runs = input.runsBefore;
-    if (input.isAnnounced === true)
-      this.#trustedMs = ANNOUNCED_MS + Math.random() * ANNOUNCED_EACH_MS * (input.announcedWith ?? 0);
+    if (input.isAnnounced === true) this.#trustedMs = trustMs(input.announcedWith ?? 0, Math.random());
     this.#state = input.dependsOn.length === 0 ? 'queued' : 'waiting';
     this.#changes.push({ at: input.queuedAt, state: this.#state, reason: null });
     this.#tool = new JobTool(input);
@@ -170,9 +163,10 @@ class JobKeeper {
   /** The queue has no room for it: it asks again after a while. It says so once. */
   async #waitForRoom(): Promise<void> {
     if (!this.#foundNoRoom)
-      this.#move(this.#state, 'the queue is full: it asks for its place every 10 minutes');
+      this.#move(this.#state, 'the queue is full: it asks for its place again, after 10 minutes or more');
     this.#foundNoRoom = true;
-    await condition(() => this.#news !== null || this.#cancel !== null || this.#asksAgain, ASK_LATER_MS);
+    const waitMs = waitForRoomMs(this.#input.announcedWith ?? 0, Math.random());
+    await condition(() => this.#news !== null || this.#cancel !== null || this.#asksAgain, waitMs);
   }
 
   /** Asks whether the tool may be used; while it may not, others have the place. Returns null when it was stopped meanwhile. */

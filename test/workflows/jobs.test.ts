@@ -293,7 +293,8 @@ describe('jobs that were announced', () => {
     const late = 'late'.padEnd(128, '-');
     const handle = await q.submit(late, { priority: 'critical' });
     const reasons = async () => (await handle.query<JobView>(JOB_QUERY)).changes.map(({ reason }) => reason);
-    await eventually(reasons).toEqual([null, 'the queue is full: it asks for its place every 10 minutes']);
+    const noRoom = 'the queue is full: it asks for its place again, after 10 minutes or more';
+    await eventually(reasons).toEqual([null, noRoom]);
     for (const { id, execution } of asks.slice(0, 3))
       await q.keeper().signal(JOB_ENDED_SIGNAL, { id, execution, how: { state: 'completed' } });
     await handle.signal(ASK_AGAIN_SIGNAL);

@@ -95,7 +95,7 @@ export async function submitJobs(
         const job = jobs[at]!;
         const { answer, ask } = await submitOne(link, client, job, now + at, before.get(job.input.job.id), {
           ...options,
-          together: jobs.length,
+          together: open + jobs.length,
         });
         answers[at] = answer;
         if (ask !== null) asks.push(ask);
