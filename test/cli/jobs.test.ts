@@ -122,14 +122,14 @@ describe('bad input is 2, and nothing is queued:', () => {
   });
 
   test('more jobs than a queue takes', async () => {
-    const many = Array.from({ length: 15_001 }, (_, at) => ({
+    const many = Array.from({ length: 10_001 }, (_, at) => ({
       ...{ job_id: `j${at}`, workstream_id: 'ws', tool: 'tests', files: [] },
     }));
     writeFileSync(join(shop.folder, 'many.json'), JSON.stringify(many));
     const answer = await shop.run('job', 'submit', 'many.json', '--queue', 'many');
     expect(answer.code).toBe(2);
     expect(answer.err).toContain(
-      'the queue "many" takes 15000 jobs that have not ended: it has 0, and 15001 more are too many',
+      'the queue "many" takes 10000 jobs that have not ended: it has 0, and 10001 more are too many',
     );
     expect((await json<{ queue: object }>('job', 'stats', '--queue', 'many')).queue).toMatchObject({
       total: 0,
