@@ -61,7 +61,7 @@ describe('a workstream', () => {
     const handle = await engine.start(plan);
     await over(handle);
     expect(tasksOf(handle, 'ws-b')[0]!.startsWith).toEqual([
-      { id: `${handle.workflowId}/ws-a-1`, commit: 'p-ws-a' },
+      { id: `${handle.workflowId}/ws-a-1`, commit: 'p-ws-a', workstream: 'ws-a' },
     ]);
     expect(tasksOf(handle, 'ws-d')[0]!.startsWith).toEqual([]);
   });
