@@ -32,6 +32,7 @@ test('down stops both, says what was stopped, and counts the runs that will go o
     workers: [null],
     server,
     openRuns: 1,
+    openJobs: 0,
   });
   expect(processesWith(home.home)).toEqual([]);
   expect(existsSync(databaseFile(home.home))).toBe(true);
@@ -39,6 +40,7 @@ test('down stops both, says what was stopped, and counts the runs that will go o
     workers: [],
     server: null,
     openRuns: null,
+    openJobs: null,
   });
 });
 
@@ -61,6 +63,7 @@ test('the server can be kept', async () => {
     workers: [null],
     server: null,
     openRuns: 0,
+    openJobs: 0,
   });
   expect(lifeOf(home.server().process)).toBe('alive');
 });
@@ -77,6 +80,7 @@ test('with a cluster elsewhere, up starts a worker only, and down stops that and
     workers: [cluster],
     server: null,
     openRuns: null,
+    openJobs: null,
   });
   expect(processesWith(home.home)).toEqual([]);
 });
